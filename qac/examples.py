@@ -1,0 +1,85 @@
+"""Examples: what preparation writes, training learns from and evaluation asks.
+
+JSON lines, one example each::
+
+    {"prev_query": "digital camera", "prefix": "ni", "next_query": "nikon d70"}
+
+and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_query``) and ``"count": n`` (the example
+stands for n equal ones). ``prev_query`` may be empty: the first query of a session.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from qac.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One request and the query that was then made."""
+
+    prev_queries: tuple[str, ...]
+    """Earlier queries of the session, oldest first; empty for the first query of a session."""
+    prefix: str
+    next_query: str
+    count: float = 1.0
+
+    def to_json(self) -> str:
+        """Return the example as one JSON line, without the line break."""
+        record: dict[str, object] = {
+            "prev_query": self.prev_queries[-1] if self.prev_queries else "",
+            "prefix": self.prefix,
+            "next_query": self.next_query,
+        }
+        if len(self.prev_queries) > 1:
+            record["prev_queries"] = list(self.prev_queries)
+        if self.count != 1:
+            record["count"] = int(self.count) if self.count == int(self.count) else self.count
+        return json.dumps(record, ensure_ascii=False)
+
+
+def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
+    """Yield the examples of a JSON-lines file, in order.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a line of it is not an example; the message names the line.
+    """
+    path = Path(path)
+    try:
+        with path.open(encoding="utf-8-sig") as f:
+            for number, line in enumerate(f, 1):
+                if line.strip():
+                    yield _parse(line, f"{path}:{number}")
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path} is not UTF-8 text ({e.reason}); give the JSON lines that `qac prep` writes") from e
+    except OSError as e:
+        raise InputError(f"cannot read {path}: {e.strerror}; give the JSON lines that `qac prep` writes") from e
+
+
+def _parse(line: str, where: str) -> Example:
+    try:
+        record = json.loads(line)
+    except ValueError as e:
+        raise InputError(f"{where}: not JSON ({e}); give the JSON lines that `qac prep` writes") from e
+    if not isinstance(record, dict):
+        raise InputError(f"{where}: expected a JSON object, got {type(record).__name__}")
+    following = record.get("next_query")
+    if not isinstance(following, str):
+        raise InputError(f'{where}: "next_query" must be a string, got {following!r:.60}')
+    prefix = record.get("prefix", "")
+    if not isinstance(prefix, str):
+        raise InputError(f'{where}: "prefix" must be a string, got {prefix!r:.60}')
+    prev = record.get("prev_query") or ""
+    history = record.get("prev_queries") or ([prev] if prev else [])
+    if not isinstance(history, list) or not all(isinstance(q, str) for q in [prev, *history]):
+        raise InputError(f'{where}: "prev_query" must be a string and "prev_queries" a list of strings')
+    count = record.get("count", 1)
+    if isinstance(count, bool) or not isinstance(count, int | float) or not (0 < count < math.inf):
+        raise InputError(f'{where}: "count" must be a positive number, got {count!r:.60}')
+    return Example(tuple(history), prefix, following, float(count))

@@ -1,0 +1,61 @@
+"""Writing files so that a reader sees the old content or the new, never a part.
+
+Everything the package writes goes through here: to a temporary file beside the target, flushed to disk, then renamed.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from qac.errors import OutputError
+
+
+@contextlib.contextmanager
+def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open ``path`` for writing bytes; it appears, whole, only when the block ends without an exception.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing or cannot be written to, or the disk is full. The old file, if any, is untouched.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise OutputError(f"cannot write {target}: it is a folder; name a file in it")
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent or Path("."))
+    except OSError as e:
+        raise OutputError(f"cannot write {target}: {e.strerror}; name a folder that exists and that you may write to") from e
+    try:
+        with os.fdopen(handle, "wb") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, target)
+        _sync_folder(target.parent)
+    except OSError as e:
+        raise OutputError(f"cannot write {target}: {e.strerror}; what was there before is untouched") from e
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _umask() -> int:
+    # There is no way to read the mask but to set it; the window is harmless for the permissions of our own files.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself must reach the disk too. Some file systems cannot sync a folder: then there is nothing to do.
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
