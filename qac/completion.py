@@ -2,7 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+from qac.errors import InputError
+
+MAX_K: Final = 1000
+"""The most completions one request may ask for."""
+
+
+def check_k(k: int) -> int:
+    """Return ``k``, the number of completions asked for.
+
+    Raises
+    ------
+    InputError
+        It is not a whole number from 1 to :data:`MAX_K`.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MAX_K:
+        raise InputError(f"k must be a whole number from 1 to {MAX_K}, got {k!r:.60}")
+    return k
 
 
 @dataclass(frozen=True, slots=True)

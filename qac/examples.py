@@ -11,11 +11,12 @@ stands for n equal ones). ``prev_query`` may be empty: the first query of a sess
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from qac.errors import InputError
+from qac.text import Protocol, normalize, normalize_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,19 @@ def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
         raise InputError(f"{path} is not UTF-8 text ({e.reason}); give the JSON lines that `qac prep` writes") from e
     except OSError as e:
         raise InputError(f"cannot read {path}: {e.strerror}; give the JSON lines that `qac prep` writes") from e
+
+
+def normalize_examples(examples: Iterable[Example], protocol: Protocol = "default") -> Iterator[Example]:
+    """Yield ``examples`` with their texts in normal form, in order.
+
+    Earlier queries of which nothing is left are dropped; so is an example whose next query is empty, for there is
+    nothing to learn from it or to ask.
+    """
+    for example in examples:
+        following = normalize(example.next_query, protocol)
+        if following:
+            history = tuple(q for q in (normalize(q, protocol) for q in example.prev_queries) if q)
+            yield Example(history, normalize_prefix(example.prefix, protocol), following, example.count)
 
 
 def _parse(line: str, where: str) -> Example:
