@@ -1,0 +1,186 @@
+import argparse
+import json
+import sys
+import types
+
+import pytest
+
+from qac.baselines import BASELINES
+from qac.cli import eval as command
+from qac.completion import Completion
+from qac.errors import InputError
+
+TRAIN = [("camera", "nikon"), ("camera", "nikon"), ("shoes", "nike"), ("shoes", "nike"), ("x", "nike")]
+
+
+def write(path, pairs, prefix_length=1):
+    lines = [{"prev_query": a, "prefix": b[:prefix_length], "next_query": b} for a, b in pairs]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "train.jsonl", TRAIN)
+    write(tmp_path / "test.jsonl", [("camera", "nikon"), ("Shoes", "nike"), ("camera", "new lens")])
+    return tmp_path
+
+
+class FakeCompleter:
+    """A model that always says "nikon"."""
+
+    name = "model"
+    protocol = "default"
+
+    @classmethod
+    def load(cls, path):
+        completer = cls()
+        completer.path = str(path)
+        return completer
+
+    def complete(self, prefix, prev=(), k=10):
+        return [Completion("nikon", 1.0)]
+
+    def info(self):
+        return {"path": self.path}
+
+    def __contains__(self, text):
+        return text == "nikon"
+
+    def __len__(self):
+        return 1
+
+
+@pytest.fixture(autouse=True)
+def completer(monkeypatch):
+    module = types.ModuleType("qac.completer")
+    module.Completer = type("Completer", (FakeCompleter,), {})
+    module.default_model_path = lambda: "the default model"
+    monkeypatch.setitem(sys.modules, "qac.completer", module)
+    return module.Completer
+
+
+def run(*argv):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([*map(str, argv), "--quiet"]))
+
+
+def run_json(capsys, *argv):
+    assert run(*argv, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_names_of_baselines_are_theirs():
+    assert set(command.BASELINE_NAMES) == set(BASELINES)
+
+
+def test_one_baseline_is_one_object(folder, capsys):
+    result = run_json(capsys, folder / "test.jsonl", "--baseline", "mfq")
+    assert result["mrr@10"] == pytest.approx((1 / 2 + 1 + 0) / 3)
+    assert (result["n"], result["seen"]["n"], result["unseen"]["n"]) == (3, 2, 1)
+    assert result["model"] == {"name": "mfq", "labels": 5}
+
+
+def test_several_systems_stand_side_by_side(folder, capsys):
+    result = run_json(capsys, folder / "test.jsonl", "--baseline", "mfq", "--baseline", "cooc", "--model", "m.qac")
+    assert list(result) == ["systems"]
+    assert list(result["systems"]) == ["mfq", "cooc", "model"]
+    assert result["systems"]["cooc"]["mrr@10"] == pytest.approx(2 / 3)
+    assert result["systems"]["model"]["mrr@10"] == pytest.approx(1 / 3)
+    # with baselines, the queries of the training part are the known ones for everybody
+    assert {system["seen"]["n"] for system in result["systems"].values()} == {2}
+
+
+def test_without_a_baseline_the_default_model_is_measured(folder, capsys):
+    result = run_json(capsys, folder / "test.jsonl")
+    assert result["model"] == {"path": "the default model"}
+    assert result["seen"]["n"] == 1
+
+
+def test_train_tells_seen_from_unseen_for_a_model_too(folder, capsys):
+    result = run_json(capsys, folder / "test.jsonl", "--model", "m.qac", "--train", folder / "train.jsonl")
+    assert result["model"] == {"path": "m.qac"}
+    assert result["seen"]["n"] == 2
+
+
+def test_the_table(folder, capsys):
+    assert run(folder / "test.jsonl", "--baseline", "cooc", "--baseline", "mfq") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["3", "requests,", "k", "=", "10", "cooc", "mfq"]
+    assert lines[1].split() == ["MRR@10", "0.667", "0.500"]
+    assert lines[2].split() == ["seen", "(2)", "1.000", "0.750"]
+    assert lines[-6].split() == ["1", "(3)", "0.667", "0.500"]
+    assert lines[-1].split() == ["9+", "(0)", "-", "-"]
+    assert len({len(line) for line in lines if line.split()[-1][0].isdigit()}) == 1  # figures end in one column
+
+
+def test_limit_takes_the_first(folder, capsys):
+    result = run_json(capsys, folder / "test.jsonl", "--baseline", "cooc", "--limit", "2")
+    assert (result["n"], result["mrr@10"]) == (2, 1)
+
+
+def test_a_folder_elsewhere_can_train(folder, tmp_path, capsys):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write(elsewhere / "test.jsonl", [("", "nike")])
+    with pytest.raises(InputError, match=r"train\.jsonl, which is not there.*--train"):
+        run(elsewhere / "test.jsonl", "--baseline", "mfq")
+    result = run_json(capsys, elsewhere / "test.jsonl", "--baseline", "mfq", "--train", folder / "train.jsonl")
+    assert result["mrr@10"] == 1
+
+
+class TestText:
+    @pytest.fixture
+    def dashes(self, folder):
+        write(folder / "test.jsonl", [("", "d-70")], prefix_length=2)
+        write(folder / "train.jsonl", [("", "d-70"), ("", "d-71")])
+        return folder
+
+    @pytest.mark.parametrize("text", [None, "default", "alnum"])
+    def test_a_prefix_is_cleaned_as_the_queries_are(self, dashes, capsys, text):
+        if text:
+            (dashes / "stats.json").write_text(json.dumps({"text": text}), encoding="utf-8")
+        result = run_json(capsys, dashes / "test.jsonl", "--baseline", "mfq")
+        assert result["mrr@10"] == 1
+        assert result["by_prefix_length"]["2"]["n"] == 1
+
+    def test_stats_beside_the_test_set_say_how(self, dashes, capsys):
+        write(dashes / "train.jsonl", [("", "d 70")])
+        assert run_json(capsys, dashes / "test.jsonl", "--baseline", "mfq")["mrr@10"] == 0
+        (dashes / "stats.json").write_text('{"text": "alnum"}', encoding="utf-8")
+        assert run_json(capsys, dashes / "test.jsonl", "--baseline", "mfq")["mrr@10"] == 1
+        argv = [dashes / "test.jsonl", "--baseline", "mfq", "--text", "default"]
+        assert run_json(capsys, *argv)["mrr@10"] == 0  # what is asked for outright goes first
+
+    @pytest.mark.parametrize("stats", ["{", "[]", "{}", '{"text": "upper"}'])
+    def test_stats_that_do_not_say_are_refused(self, folder, stats):
+        (folder / "stats.json").write_text(stats, encoding="utf-8")
+        with pytest.raises(InputError, match="--text"):
+            run(folder / "test.jsonl", "--baseline", "mfq")
+
+    def test_the_models_goes_before_that_of_stats(self, dashes, capsys, completer):
+        (dashes / "stats.json").write_text('{"text": "default"}', encoding="utf-8")
+        completer.protocol = "alnum"
+        completer.complete = lambda self, prefix, prev=(), k=10: [Completion("d 70", 1.0)]
+        assert run_json(capsys, dashes / "test.jsonl", "--model", "m.qac")["mrr@10"] == 1
+
+    def test_another_than_the_models_is_refused(self, folder):
+        with pytest.raises(InputError, match="trained with --text default, not alnum"):
+            run(folder / "test.jsonl", "--model", "m.qac", "--text", "alnum")
+
+
+@pytest.mark.parametrize("argv", [["--baseline", "best"], ["--limit", "0"], ["--limit", "few"], ["--text", "upper"]])
+def test_wrong_usage(folder, argv):
+    with pytest.raises(SystemExit) as e:
+        run(folder / "test.jsonl", *argv)
+    assert e.value.code == 2
+
+
+def test_k_is_checked_before_files_are_read(tmp_path):
+    with pytest.raises(InputError, match="k must be"):
+        run(tmp_path / "missing.jsonl", "-k", "0")
+
+
+def test_a_missing_test_set(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read .*missing\.jsonl"):
+        run(tmp_path / "missing.jsonl")
