@@ -30,7 +30,7 @@ baselines:
 
 "seen" are the requests whose right answer is a known query: a query of the training part if baselines run or --train
 names it, else a query of the model. An example with a count weighs as many. One system prints one JSON object, several
-print {"systems": {name: object}}.
+print {"systems": {name: object}}. With -k below 10, MRR@10 and Success@10 are those of the k answers.
 """
 
 BASELINE_NAMES = ("cooc", "mfq")  # those of qac.baselines, which is imported where it is needed
@@ -170,6 +170,7 @@ def format_table(reports: Mapping[str, Mapping[str, Any]], k: int) -> str:
             size = size[key]
         return row(f"  {label} ({size['n']:,})", *path, "mrr@10")
 
+    nothing = [""] * len(reports)
     rows = [
         (f"{first['n']:,} requests, k = {k}", list(reports)),
         row("MRR@10", "mrr@10"),
@@ -180,10 +181,12 @@ def format_table(reports: Mapping[str, Mapping[str, Any]], k: int) -> str:
         row("Success@10", "success@10"),
         row("BLEU_RR", "bleu_rr"),
         row("coverage", "coverage"),
+        ("", nothing),
         row("latency p50, µs", "latency_us", "p50", digits=1),
         row("        p95", "latency_us", "p95", digits=1),
         row("        p99", "latency_us", "p99", digits=1),
-        ("MRR@10 by characters typed", [""] * len(reports)),
+        ("", nothing),
+        ("MRR@10 by characters typed", nothing),
         *(group(name, "by_prefix_length", name) for name in first["by_prefix_length"]),
     ]
     widths = [max(map(len, cells)) for cells in zip(*([label, *cells] for label, cells in rows), strict=True)]
