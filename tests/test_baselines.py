@@ -13,11 +13,12 @@ from qac.examples import Example
 # Few queries, so that repeats, ties and shared previous queries are common; with digits and colons, which stand in the
 # keys of pairs, and a letter of two bytes.
 queries = st.sampled_from(["a", "ab", "a b", "b", "1", "1:", "1:a", ":", "é", "éa"])
+previous = st.sampled_from(["a", "b", "1"])
 prefixes = st.sampled_from(["", "a", "a ", "1", "1:", ":", "é", "b", "c"])
 examples = st.lists(
     st.builds(
         Example,
-        prev_queries=st.lists(queries, max_size=2).map(tuple),
+        prev_queries=st.lists(previous, max_size=2).map(tuple),
         prefix=st.just(""),
         next_query=queries,
         count=st.sampled_from([1.0, 2.0, 0.5]),
@@ -58,8 +59,8 @@ LOG = pairs(
     "camera > nikon",
     "camera > nikon",
     "camera > nikon > nikon lens",
-    "camera > news",
     "camera > netflix",
+    "camera > news",
     "shoes > nike > nike air",
     "shoes > nike",
     "shoes > nike",
@@ -121,6 +122,14 @@ def test_cooc_is_mfq_without_a_known_previous_query():
         assert cooc.complete("n", prev=prev) == mfq.complete("n")
 
 
+def test_pairs_do_not_run_into_each_other():
+    # Rank 11 then "x" must not read as rank 1 then "1x".
+    log = [Example((), "", f"q{i:02}", 100 - i) for i in range(12)]
+    cooc = CoOccurrence().fit(log + pairs("q11 > x"))
+    assert cooc.complete("", prev=["q11"], k=1) == [Completion("x", 1, "cooc")]
+    assert cooc.complete("", prev=["q01"]) == cooc.complete("")
+
+
 def test_counts_of_examples_count():
     mfq = MostFrequent().fit([Example((), "", "a", 5), Example((), "", "ab"), Example((), "", "ab")])
     assert mfq.complete("a") == [Completion("a", 5, "mfq"), Completion("ab", 2, "mfq")]
@@ -134,7 +143,7 @@ def test_mfq_equals_brute_force(examples, prefix, k):
     assert all(c.score == counts[c.text] and c.text.startswith(prefix) for c in answers)
 
 
-@given(examples, st.lists(queries, max_size=2), prefixes, st.integers(1, 12))
+@given(examples, st.lists(previous, max_size=2), prefixes, st.integers(1, 12))
 def test_cooc_equals_brute_force(examples, prev, prefix, k):
     answers = CoOccurrence().fit(examples).complete(prefix, prev=prev, k=k)
     popular = popularity(examples)
