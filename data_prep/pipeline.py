@@ -1,0 +1,340 @@
+"""From logs to examples: read, clean, sort into sessions, split, draw prefixes, write.
+
+The log is read once, so it may come from a pipe. Memory does not grow with it: rows are sorted on disk (sorter.py), and
+of a session only the last few queries are held.
+"""
+
+import contextlib
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import IO, Any, Literal
+
+from qac._version import __version__
+from qac.data_prep.output import StagedFolder, writing
+from qac.data_prep.prefixes import seed_key
+from qac.data_prep.readers import AUTO, READERS, ReaderOptions, detect
+from qac.data_prep.records import PARTS, Event, Part, Transition
+from qac.data_prep.sessions import Session, cut, encode
+from qac.data_prep.sorter import RunSorter
+from qac.data_prep.source import STDIN, Source, check_encoding, open_source, size_of
+from qac.data_prep.split import HashSplit, Ratios, Split, StartHistogram, TimeSplit, parse_dates
+from qac.data_prep.tally import Drop, Tally
+from qac.data_prep.times import to_iso
+from qac.data_prep.writer import FirstQueries, PartWriter, file_name
+from qac.errors import InputError
+from qac.progress import progress
+from qac.text import Protocol, normalize, normalize_prefix
+
+STATS = "stats.json"
+BAD_LINES = "bad_lines.txt"
+SplitBy = Literal["time", "session"]
+_BAR_ROWS = 1 << 12
+
+
+@dataclass(frozen=True)
+class PrepOptions:
+    """How to prepare a log; the defaults suit a TSV of user, time and query."""
+
+    format: str = AUTO
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
+    encoding: str = "utf-8"
+    gap: timedelta | None = None
+    """The pause that ends a session; None: 30 minutes, or never where the log has session ids."""
+    text: Protocol = "default"
+    max_chars: int = 200
+    history: int | None = 5
+    """How many earlier queries an example holds; None: all of the session."""
+    prefixes: int | None = 1
+    """How many prefixes per query; None: all."""
+    first_queries: FirstQueries | None = None
+    """Where first queries of sessions go; None: to train, or to all parts where the log has no sessions."""
+    split_by: SplitBy | None = None
+    """None: time if the log has times, else session."""
+    split: str = "80/10/10"
+    split_dates: str | None = None
+    seed: int = 0
+    max_bad_share: float = 0.1
+    tmp: str | os.PathLike[str] | None = None
+    quiet: bool = False
+
+
+def prepare(
+    logs: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    options: PrepOptions | None = None,
+) -> dict[str, Any]:
+    """Prepare ``logs`` (paths, or ``-`` for standard input) into the folder ``out`` and return the statistics.
+
+    ``out`` receives train.jsonl, valid.jsonl, test.jsonl, stats.json and, if lines could not be read, bad_lines.txt,
+    all together or none of them.
+
+    Raises
+    ------
+    InputError
+        A log is missing, empty, damaged or binary, has too many bad lines, or holds no session of two queries.
+    OutputError
+        The folder cannot be written to, or the disk is full.
+    """
+    return _Preparation([os.fspath(log) for log in logs], options or PrepOptions()).run(out)
+
+
+class _Preparation:
+    def __init__(self, logs: Sequence[str], options: PrepOptions) -> None:
+        self.logs = logs
+        self.options = options
+        self.seed = seed_key(options.seed)
+        self.tally = Tally(options.max_bad_share)
+        self.layouts: list[dict[str, str]] = []
+        self.timed = 0
+        self.untimed = 0
+        self.known = 0
+        """Rows that know what came before them, or could."""
+        self.sessions = 0
+        self.sessions_of_two = 0
+        check_encoding(options.encoding)
+        self.ratios = Ratios.parse(options.split)
+        self.by_hash = HashSplit(self.ratios, self.seed)
+        self.by_dates = TimeSplit(*parse_dates(options.split_dates)) if options.split_dates else None
+        if self.by_dates and options.split_by == "session":
+            raise InputError("--split-dates splits by time; leave out --split-by session")
+
+    def run(self, out: str | os.PathLike[str]) -> dict[str, Any]:
+        with StagedFolder(out, self.options.tmp) as folder, contextlib.ExitStack() as files:
+            with writing(out):
+                parts: dict[Part, IO[bytes]] = {
+                    part: files.enter_context(open(folder.path(file_name(part)), "wb", 1 << 20)) for part in PARTS
+                }
+            writer = PartWriter(parts, self.options.prefixes, self.seed)
+            sorter = RunSorter(folder.scratch)
+            with writing(folder.scratch if self.options.tmp else out):
+                self._read(sorter, writer)
+                self.tally.check()
+                split = self._choose_split(sorter)
+                self._write(sorter, split, writer)
+                self._check_result(writer)
+                files.close()
+                stats = self._stats(split, writer)
+                _write_reports(folder, stats, self.tally.samples)
+            folder.commit([*map(file_name, PARTS), BAD_LINES], last=STATS)
+        return stats
+
+    def _read(self, sorter: RunSorter, writer: PartWriter) -> None:
+        """Read and clean all logs: events go to ``sorter``, transitions, which need no sorting, to ``writer``."""
+        sizes = _check_logs(self.logs, self.options.encoding)
+        total = None if None in sizes else sum(s or 0 for s in sizes)
+        done = 0
+        with self._bar(total, "reading", "B") as bar:
+            for log, size in zip(self.logs, sizes, strict=True):
+                with open_source(log, self.options.encoding) as source:
+                    for row, record in enumerate(self._records(source)):
+                        if isinstance(record, Event):
+                            self._add_event(record, sorter, source.name)
+                        else:
+                            self._add_transition(record, writer, source.name)
+                        if row % _BAR_ROWS == 0:
+                            bar.update(done + source.position() - bar.n)
+                done += size or 0
+
+    def _records(self, source: Source) -> Iterator[Event | Transition]:
+        options = self.options
+        name = detect(source, options.reader) if options.format == AUTO else options.format
+        reader = READERS[name](options.reader)
+        yield from reader.read(source, self.tally)
+        self.layouts.append({"log": source.name, "format": name, "columns": reader.layout})
+
+    def _clean(self, text: str) -> str | None:
+        """Return the normal form of a query, or None, counted, if it is of no use."""
+        query = normalize(text, self.options.text)
+        if not query:
+            self.tally.drop(Drop.EMPTY)
+        elif len(query) > self.options.max_chars:
+            self.tally.drop(Drop.LONG)
+        else:
+            return query
+        return None
+
+    def _require_time(self, name: str) -> None:
+        if self.by_dates or self.options.split_by == "time":
+            wanted = "--split-dates" if self.by_dates else "--split-by time"
+            raise InputError(
+                f"{name} has no times, which {wanted} needs; name the column with --time or split by session"
+            )
+
+    def _add_event(self, event: Event, sorter: RunSorter, name: str) -> None:
+        query = self._clean(event.query)
+        if query is None:
+            return
+        if event.time is None:
+            self._require_time(name)
+            self.untimed += 1
+        else:
+            self.timed += 1
+        if event.identifier:
+            self.known += 1
+        self.tally.kept += 1
+        sorter.add(encode(event, query, len(sorter)))
+
+    def _add_transition(self, transition: Transition, writer: PartWriter, name: str) -> None:
+        query = self._clean(transition.query)
+        if query is None:
+            return
+        history: list[str] = []
+        for earlier in transition.history or ():
+            past = normalize(earlier, self.options.text)
+            if past and len(past) <= self.options.max_chars and past not in history[-1:]:
+                history.append(past)
+        if query in history[-1:]:
+            self.tally.drop(Drop.DUPLICATE)
+            return
+        prefix = None
+        if transition.prefix is not None:
+            prefix = normalize_prefix(transition.prefix, self.options.text)
+            if not query.startswith(prefix):
+                self.tally.drop(Drop.PREFIX)
+                return
+        self.tally.kept += 1
+        if transition.part is None:
+            self._require_time(name)
+            self.known += transition.history is not None
+        key = "\x1f".join((*history, query)).encode()
+        part = transition.part or self.by_hash.part_of(key)
+        if not history and transition.part is None:
+            # Aggregated data cannot leak from test into train by session or date: what has no previous query says how
+            # popular a query is, and is not asked in test, so all of it may serve training.
+            first = self._first_queries(transition.history is None)
+            if first == "none":
+                return
+            part = "train" if first == "train" else part
+        if self.options.history is not None:
+            history = history[-self.options.history :]
+        writer.write(part, history, query, key, transition.count, prefix)
+
+    def _first_queries(self, alone: bool) -> FirstQueries:
+        return self.options.first_queries or ("all" if alone else "train")
+
+    def _choose_split(self, sorter: RunSorter) -> Split:
+        if self.by_dates:
+            return self.by_dates
+        if self.options.split_by == "session" or self.untimed or not self.timed:
+            return self.by_hash
+        histogram = StartHistogram()
+        for new, session, _ in self._cut(sorter, "sessions"):
+            if new:
+                histogram.add(session.start)
+        return histogram.split(self.ratios)
+
+    def _cut(self, sorter: RunSorter, label: str) -> Iterator[tuple[bool, Session, bytes]]:
+        """Yield whether a session begins, the session, and the query."""
+        current: Session | None = None
+        with self._bar(len(sorter), label, "rows") as bar:
+            for row, (session, query) in enumerate(cut(sorter, self.options.gap), 1):
+                yield session is not current, session, query
+                current = session
+                if row % _BAR_ROWS == 0:
+                    bar.update(_BAR_ROWS)
+
+    def _write(self, sorter: RunSorter, split: Split, writer: PartWriter) -> None:
+        history: deque[str] = deque(maxlen=self.options.history)
+        part: Part = "train"
+        write_first = False
+        place = 0
+        for new, session, raw in self._cut(sorter, "writing"):
+            query = raw.decode()
+            if new:
+                history.clear()
+                place = 0
+                part = split.part(session)
+                first = self._first_queries(session.alone)
+                write_first = first == "all" or first == part
+                writer.stats[part].sessions += 1
+            elif query == history[-1]:
+                self.tally.drop_kept(Drop.DUPLICATE)
+                continue
+            self.sessions_of_two += place == 1
+            if history or write_first:
+                writer.write(part, history, query, b"%b/%d" % (session.key, place))
+            history.append(query)
+            place += 1
+
+    def _check_result(self, writer: PartWriter) -> None:
+        tally, logs = self.tally, ", ".join(self.logs)
+        if not tally.rows:
+            raise InputError(
+                f"{logs}: no rows; expected a search log, such as lines of user, time and query with tabs between"
+            )
+        if not tally.kept:
+            raise InputError(
+                f"{logs}: no query is left of {tally.rows:,} rows ({_reasons(tally)}); name the query's column"
+            )
+        if self.known and not any(stats.pairs for stats in writer.stats.values()):
+            columns = self.layouts[0]["columns"]
+            raise InputError(
+                f"{logs}: no session has two different queries, so there are no next queries to learn ({columns}); "
+                "name the right columns, widen --gap, or give --user none to take every query alone"
+            )
+        if not any(stats.examples for stats in writer.stats.values()):
+            raise InputError(f"{logs}: a log without sessions has first queries only; leave out --first-queries none")
+
+    def _stats(self, split: Split, writer: PartWriter) -> dict[str, Any]:
+        options, tally = self.options, self.tally
+        parts = {part: vars(stats) for part, stats in writer.stats.items()}
+        written = sum(stats.first_queries + stats.pairs for stats in writer.stats.values())
+        how: dict[str, Any] = {"by": "session" if isinstance(split, HashSplit) else "time"}
+        if self.by_dates is None:
+            how["ratios"] = options.split
+        if isinstance(split, TimeSplit):
+            how |= {"valid_start": to_iso(split.valid_start), "test_start": to_iso(split.test_start)}
+        return {
+            "qac": __version__,
+            "text": options.text,
+            "inputs": self.layouts,
+            "rows": tally.rows,
+            "dropped": {str(reason): n for reason, n in sorted(tally.dropped.items())},
+            "bad_lines": {str(reason): n for reason, n in sorted(tally.bad.items())},
+            "queries": tally.kept,
+            "first_queries_left_out": tally.kept - written,
+            "sessions": sum(stats.sessions for stats in writer.stats.values()),
+            "sessions_of_two_or_more": self.sessions_of_two,
+            "has_sessions": bool(self.known),
+            "split": how,
+            "options": {
+                "gap_minutes": None if options.gap is None else options.gap / timedelta(minutes=1),
+                "history": options.history,
+                "prefixes": options.prefixes,
+                "first_queries": options.first_queries,
+                "max_chars": options.max_chars,
+                "seed": options.seed,
+            },
+            "parts": parts,
+        }
+
+    def _bar(self, total: int | None, label: str, unit: str) -> Any:
+        return progress(total, label, unit=unit, quiet=self.options.quiet)
+
+
+def _check_logs(logs: Sequence[str], encoding: str) -> list[int | None]:
+    """Look into every file before the first is read in full; return their sizes, None for pipes."""
+    if logs.count(STDIN) > 1:
+        raise InputError("standard input (-) can be read once only; name it once")
+    sizes = [size_of(log) for log in logs]
+    for log, size in zip(logs, sizes, strict=True):
+        if size is not None or (log != STDIN and not os.path.exists(log)):
+            with open_source(log, encoding):
+                pass
+    return sizes
+
+
+def _reasons(tally: Tally) -> str:
+    counts = [*tally.dropped.most_common(), *tally.bad.most_common()]
+    return ", ".join(f"{reason}: {n:,}" for reason, n in counts)
+
+
+def _write_reports(folder: StagedFolder, stats: dict[str, Any], samples: Sequence[str]) -> None:
+    if samples:
+        text = "".join(" ".join(sample.splitlines()) + "\n" for sample in samples)
+        folder.path(BAD_LINES).write_text(text, encoding="utf-8", errors="replace")
+    folder.path(STATS).write_text(json.dumps(stats, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,72 @@
+"""Sessions: queries of one user between which no long pause lies."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from qac.data_prep.records import Event, Scope
+
+DEFAULT_GAP = timedelta(minutes=30)
+
+# A sort record: scope (1), identifier (20), time (15), position in the input (12), query, line break. Fixed widths make
+# byte order the order of (identifier, time, position).
+_IDENTIFIER = slice(0, 21)
+_TIME = slice(21, 36)
+_SESSION = slice(0, 36)
+_QUERY = slice(48, -1)
+# Keeps times before 1970 positive; the sum is 0 only for the first millisecond of year 1, so 0 can say "no time".
+_BIAS = 62_135_596_800_000
+UNTIMED = -_BIAS
+
+
+def encode(event: Event, query: str, position: int) -> bytes:
+    """Return the sort record of an event whose cleaned text is ``query`` and which is row ``position`` of the input.
+
+    Identifiers are hashed to 80 bits: fixed width, and no user id is ever written to disk.
+    """
+    if event.scope is Scope.ALONE:
+        identifier = f"{position:020d}"
+    else:
+        identifier = hashlib.blake2b(event.identifier.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    time = 0 if event.time is None else event.time + _BIAS
+    return f"{event.scope}{identifier}{time:015d}{position:012d}{query}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The beginning of a session; ``key`` names it, the same in every run over the same log."""
+
+    key: bytes
+    start: int
+    """Milliseconds since 1970, or UNTIMED."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the log knows nothing of who asked."""
+        return self.key.startswith(b"-")
+
+
+def cut(records: Iterable[bytes], gap: timedelta | None = None) -> Iterator[tuple[Session, bytes]]:
+    """Yield every record's UTF-8 query with its session; a session's queries come together and share one object.
+
+    ``gap`` ends a session when more time than that lies between two queries. None: 30 minutes where the log names
+    users, never where it names sessions.
+    """
+    chosen = math.inf if gap is None else gap / timedelta(milliseconds=1)
+    default = DEFAULT_GAP / timedelta(milliseconds=1) if gap is None else chosen
+    limit = math.inf
+    identifier = b""
+    last = 0
+    session = Session(b"", UNTIMED)
+    for record in records:
+        time = int(record[_TIME])
+        if record[_IDENTIFIER] != identifier:
+            identifier = record[_IDENTIFIER]
+            limit = default if identifier.startswith(b"u") else chosen
+            session = Session(record[_SESSION], time - _BIAS)
+        elif time - last > limit:
+            session = Session(record[_SESSION], time - _BIAS)
+        last = time
+        yield session, record[_QUERY]
