@@ -1,0 +1,277 @@
+/* qac.h - the native core of qac: features, label tree search, ranker training.
+ *
+ * The core knows nothing of Python. Every function is re-entrant: there is no global state. A `qac_model` is
+ * immutable after `qac_model_open` and may be used by any number of threads at once; a `qac_scratch` belongs to one
+ * caller at a time. Pointers passed in are borrowed for the call only, except where a comment says otherwise.
+ *
+ * Functions return QAC_OK or one of the codes below; `qac_strerror` gives the text. After an error no output
+ * parameter has been given an owned object, and nothing leaks.
+ *
+ * Text is UTF-8 in the normal form of qac/text.py. Bytes that are not UTF-8 do no harm: they match nothing.
+ *
+ * The lines between the two CDEF marks are read by the Python binding as they stand.
+ */
+#ifndef QAC_H
+#define QAC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CDEF BEGIN */
+
+enum {
+    QAC_OK = 0,
+    QAC_ENOMEM = 1,    /* out of memory */
+    QAC_EINVAL = 2,    /* an argument is out of its documented range */
+    QAC_ECORRUPT = 3,  /* a model's content contradicts itself */
+    QAC_ECANCELLED = 4 /* training was cancelled through its progress block */
+};
+
+/* Returns a static text that begins with the code's name; never NULL. */
+const char *qac_strerror(int code);
+
+/* ---- features ---------------------------------------------------------------------------------------------------
+ *
+ * A document is a list of texts, oldest first: the queries of a session, or one typed prefix. Its terms are hashed to
+ * 64 bits; a vocabulary maps the hashes that training saw to dense ids and inverse document frequencies.
+ */
+
+enum {
+    QAC_TERM_WORD = 1,   /* a word: a run without spaces */
+    QAC_TERM_BIGRAM = 2, /* two words in a row */
+    QAC_TERM_QUERY = 4,  /* a whole text */
+    QAC_TERM_CHARS = 8   /* character n-grams; the one at code point i counts 1/(i+1)^position_decay */
+};
+
+enum {
+    QAC_MAX_TERMS = 4096, /* occurrences of terms in one document beyond this many are left out */
+    QAC_MAX_K = 1000,     /* most completions one request may ask for */
+    QAC_NO_ID = 0xFFFFFFFF
+};
+
+typedef struct {
+    uint32_t kinds;       /* QAC_TERM_* bits */
+    uint32_t min_n;       /* shortest character n-gram, >= 1 */
+    uint32_t max_n;       /* longest character n-gram, >= min_n */
+    uint32_t history;     /* how many of the last texts of a document are read; >= 1 */
+    float position_decay; /* 0: n-grams weigh the same at every position */
+    float age_decay;      /* a text of age a (0 = the last) counts age_decay^a */
+    float word_weight, bigram_weight, query_weight; /* factors on the term counts of each kind */
+} qac_vectorizer;
+
+/* An open-addressing table over term hashes: slots is a power of two; slot_id is QAC_NO_ID where a slot is free. */
+typedef struct {
+    const uint64_t *slot_hash;
+    const uint32_t *slot_id;
+    uint64_t slots;
+    const float *idf; /* [terms] */
+    uint32_t terms;
+} qac_vocabulary;
+
+/* One feature of a request: where it stands in the document's bytes, for explanations. */
+typedef struct {
+    uint32_t id;
+    float value;
+    uint32_t kind;        /* one QAC_TERM_* */
+    uint32_t begin, end;  /* bytes of the document; the newest occurrence */
+} qac_feature;
+
+/* Hashes the terms of one document.
+ * doc: `doc_len` bytes, texts separated by '\n', oldest first. hash, count: room for QAC_MAX_TERMS entries; filled in
+ * ascending order of hash, equal terms summed. span: NULL, or room for 2 * QAC_MAX_TERMS byte offsets (begin, end).
+ * Sets *n. */
+int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t *hash, float *count, uint32_t *span,
+              uint32_t *n);
+
+/* Hashes `docs` documents that lie one after another: document i is bytes [doc_end[i-1], doc_end[i]).
+ * hash, count: `capacity` entries; row_end[i] is set to the end of row i. Returns QAC_EINVAL when capacity is too small
+ * (docs * QAC_MAX_TERMS is always enough; so is twice the bytes of all documents times the number of kinds and n). */
+int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *doc_end, uint64_t docs, uint64_t *hash,
+                    float *count, uint64_t capacity, uint64_t *row_end);
+
+/* Fills a table for `terms` hashes, distinct and ascending: id = rank. slots: a power of two > terms. */
+int qac_vocabulary_build(const uint64_t *hash, uint32_t terms, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots);
+
+/* Vectorises one document: term count * idf, scaled to Euclidean length 1; unknown terms are left out.
+ * out: room for QAC_MAX_TERMS features; ascending by id. Sets *n. */
+int qac_vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t doc_len,
+                  qac_feature *out, uint32_t *n);
+
+/* The same for many documents, as a compressed sparse row matrix: id and value as `hash` and `count` above. */
+int qac_vectorize_batch(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *text,
+                        const uint64_t *doc_end, uint64_t docs, uint32_t *id, float *value, uint64_t capacity,
+                        uint64_t *row_end);
+
+/* ---- label strings ----------------------------------------------------------------------------------------------- */
+
+/* Bytes that the front-coded form of `n` strings needs at most. Strings are ascending; string i is bytes
+ * [end[i-1], end[i]) of text. */
+uint64_t qac_labels_bound(const uint64_t *end, uint64_t n);
+
+/* Front-codes the strings in blocks of 16. out: qac_labels_bound bytes; block: (n + 15) / 16 offsets into it.
+ * Sets *size. QAC_EINVAL when strings are not ascending and distinct. */
+int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, uint64_t *block, uint64_t *size);
+
+/* lcp[i] = bytes that strings i-1 and i share, cut back to a whole code point; lcp[0] = 0. */
+int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *lcp);
+
+/* ---- training ---------------------------------------------------------------------------------------------------- */
+
+enum {
+    QAC_NODE_CLUSTERED = 1, /* labels are members[lo..hi); otherwise the labels lo..hi-1 themselves */
+    QAC_NODE_LEAF = 2,      /* children are its labels; otherwise children[child .. child + n_children) */
+    QAC_NODE_CLUSTERS = 4,  /* children's labels interleave; otherwise they ascend from child to child */
+    QAC_CHILD_LABEL = 0x80000000 /* bit of an entry of `children` that names a label, not a node */
+};
+
+/* One node of the label tree. Nodes are numbered in breadth-first order; the root, node 0, is not clustered. */
+typedef struct {
+    double mass;         /* sum of its labels' counts */
+    uint32_t lo, hi;
+    uint32_t child;
+    uint32_t n_children;
+    uint32_t row;        /* first of its rows in the ranker's arrays */
+    uint32_t n_rows;     /* features that have weights here */
+    float scale;         /* weight = stored value * scale */
+    uint32_t flags;      /* QAC_NODE_* */
+} qac_node;
+
+typedef struct {
+    const qac_node *node;
+    const uint32_t *children;
+    const uint32_t *members;
+    const float *count;  /* [labels] */
+    uint32_t nodes, labels;
+    uint64_t n_children, n_members; /* lengths of the two arrays */
+} qac_tree;
+
+/* What the rankers learn from: a matrix of distinct sessions and, for each label, the sessions that led to it. */
+typedef struct {
+    const uint64_t *row_end;    /* [rows] session i has features [row_end[i-1], row_end[i]) */
+    const uint32_t *feature;
+    const float *value;
+    uint32_t rows, features;    /* features: exclusive upper bound of feature ids */
+    const uint64_t *label_end;  /* [labels] label i has examples [label_end[i-1], label_end[i]) */
+    const uint32_t *example_row;
+    const float *example_weight;
+} qac_examples;
+
+typedef struct {
+    double l2;               /* weight of |w|^2 / 2, > 0 */
+    double tolerance;        /* stop when one pass gains less than this share of the loss */
+    uint32_t max_passes;
+    uint32_t threads;        /* >= 1; the result is the same for any number */
+    float prune;             /* weights smaller than this in absolute value are left out */
+} qac_training;
+
+/* Shared with the caller's thread while training runs: it may read all and set `cancel`. */
+typedef struct {
+    volatile uint64_t work_done, work_total; /* examples, counted once per tree level */
+    volatile uint64_t passes;                /* over a node's examples, all nodes together */
+    volatile double loss;                    /* sum of finished nodes' final losses, in nats */
+    volatile double loss_start;              /* the same before training: counts alone */
+    volatile int cancel;
+} qac_progress;
+
+typedef struct qac_rankers qac_rankers;
+
+/* Trains one ranker per node: multinomial logistic regression over the node's children whose offset is the log of the
+ * child's mass, with weights only for (feature, child) pairs that occur together. Owned result in *out. */
+int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const qac_training *training,
+                      qac_progress *progress, qac_rankers **out);
+void qac_rankers_sizes(const qac_rankers *r, uint64_t *rows, uint64_t *entries);
+/* Copies out: per node the number of rows; per row its feature and the end of its entries; per entry child and weight. */
+void qac_rankers_copy(const qac_rankers *r, uint32_t *node_rows, uint32_t *row_feature, uint64_t *row_end,
+                      uint16_t *entry_child, float *entry_weight);
+void qac_rankers_free(qac_rankers *r);
+
+/* ---- model and search -------------------------------------------------------------------------------------------- */
+
+/* A model's arrays, all borrowed and read in place; the caller has checked that each lies in its section and is aligned
+ * to 8 bytes. `qac_model_open` checks everything else that a search relies on. */
+typedef struct {
+    qac_vectorizer session, prefix;
+    qac_vocabulary session_vocabulary, prefix_vocabulary; /* prefix: terms 0 when rankers do not read the prefix */
+    qac_tree tree;
+    const double *member_mass;   /* [n_members + 1] running sum of counts in the order of members */
+    const uint8_t *label_text;   /* front-coded strings */
+    uint64_t label_text_size;
+    const uint64_t *label_block; /* [(labels + 15) / 16] */
+    const uint32_t *row_feature; /* [rows] prefix features follow the session's: id + session_vocabulary.terms */
+    const uint32_t *row_end;     /* [rows] */
+    uint64_t rows;
+    const uint16_t *entry_child; /* [entries] */
+    const int8_t *entry_weight;  /* [entries] */
+    uint64_t entries;
+    float repeat_weight;         /* factor on the score of the label that is the last query itself, 0..1 */
+} qac_parts;
+
+typedef struct qac_model qac_model;
+typedef struct qac_scratch qac_scratch;
+
+/* Owned model in *out; the arrays must outlive it. QAC_ECORRUPT: some index points outside its array. */
+int qac_model_open(const qac_parts *parts, qac_model **out);
+void qac_model_close(qac_model *model);
+
+/* Work space for one caller at a time; it grows to what requests need and is then reused without allocation. */
+int qac_scratch_new(const qac_model *model, qac_scratch **out);
+void qac_scratch_free(qac_scratch *scratch);
+
+typedef struct {
+    uint32_t label;
+    uint32_t begin, end; /* bytes of the text buffer */
+    double score;        /* P(label | session, prefix) under the tree */
+} qac_answer;
+
+/* Completes one request.
+ * prefix: as typed, normalised; may be empty. session: earlier queries separated by '\n', oldest first; may be empty.
+ * beam: 0 = best-first search, exact; else the number of nodes kept per round. answers: room for k (1..QAC_MAX_K),
+ * best first; ties go to the smaller label. text: text_size bytes for the answers' strings (k times the longest label is
+ * enough; QAC_EINVAL when not). Sets *n. Every answer starts with the prefix; if k labels do, k answers come back
+ * (a beam too narrow for that is widened). */
+int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
+                 size_t session_len, uint32_t k, uint32_t beam, qac_answer *answers, uint32_t *n, char *text,
+                 size_t text_size);
+
+/* The label range [*lo, *hi) of those that start with prefix. */
+int qac_prefix_range(const qac_model *model, const char *prefix, size_t prefix_len, uint32_t *lo, uint32_t *hi);
+
+/* Id of the label equal to text, or QAC_NO_ID. */
+uint32_t qac_find_label(const qac_model *model, const char *text, size_t len);
+
+/* Copies a label's text; *len is set to its length, of which at most `size` bytes were copied. */
+int qac_label_text(const qac_model *model, uint32_t label, char *text, size_t size, size_t *len);
+
+/* One step of the path to a label. */
+typedef struct {
+    uint32_t node;        /* where the choice was made */
+    uint32_t choice;      /* which child: 0 .. node's children - 1 */
+    uint32_t alternatives;/* children that match the prefix */
+    double prior;         /* the child's share of the counts among them */
+    double probability;   /* its share with the session */
+    uint32_t push_begin, push_end; /* its entries in `push` */
+} qac_step;
+
+/* A feature's contribution to the log-odds of a step's choice. */
+typedef struct {
+    uint32_t feature; /* index into `features` */
+    float weight;
+} qac_push;
+
+/* Explains why `label` got its score: features of the request (room for 2 * QAC_MAX_TERMS), the steps (room for
+ * max_steps), the pushes (room for max_pushes; more are left out). Prefix features have begin == end == 0 and kind
+ * QAC_TERM_CHARS. QAC_EINVAL when the label does not start with the prefix. */
+int qac_explain(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
+                size_t session_len, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
+                uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes);
+
+/* CDEF END */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,111 @@
+/* core.h - what the core's own files share. */
+#ifndef QAC_CORE_H
+#define QAC_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../qac.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "model files are little-endian and read in place: this machine cannot use them"
+#endif
+
+/* Every allocation goes through these two, so that a test can make them fail. */
+#ifdef QAC_TEST_ALLOC
+void *qac_test_malloc(size_t size);
+void *qac_test_realloc(void *p, size_t size);
+#define QAC_MALLOC(size) qac_test_malloc(size)
+#define QAC_REALLOC(p, size) qac_test_realloc(p, size)
+#else
+#define QAC_MALLOC(size) malloc(size)
+#define QAC_REALLOC(p, size) realloc(p, size)
+#endif
+
+/* Room for n things of `size` bytes; NULL when out of memory or when the product overflows. Never asks for 0 bytes. */
+static inline void *qac_alloc(uint64_t n, size_t size)
+{
+    if (n > SIZE_MAX / (size ? size : 1))
+        return NULL;
+    const size_t bytes = (size_t)n * size;
+    return QAC_MALLOC(bytes > 0 ? bytes : 1);
+}
+
+/* Finaliser of MurmurHash3 (Austin Appleby, public domain): every input bit reaches every output bit. */
+static inline uint64_t qac_mix(uint64_t h)
+{
+    h ^= h >> 33;
+    h *= 0xff51afd7ed558ccdULL;
+    h ^= h >> 33;
+    h *= 0xc4ceb9fe1a85ec53ULL;
+    h ^= h >> 33;
+    return h;
+}
+
+static inline uint64_t qac_hash(const char *s, size_t n, uint64_t seed)
+{
+    uint64_t h = qac_mix(seed ^ (n * 0x9e3779b97f4a7c15ULL));
+    while (n >= 8) {
+        uint64_t w;
+        memcpy(&w, s, 8);
+        h = qac_mix(h ^ w) + 0x9e3779b97f4a7c15ULL;
+        s += 8;
+        n -= 8;
+    }
+    if (n) {
+        uint64_t w = 0;
+        memcpy(&w, s, n);
+        h = qac_mix(h ^ w);
+    }
+    return h;
+}
+
+/* A byte that continues a UTF-8 sequence does not start a code point. */
+static inline bool qac_starts_code_point(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
+
+/* e^x. Our own, so that training gives the same bytes with any libm; relative error below 1e-9 on [-700, 700],
+ * clamped outside. Reduction to |r| <= ln2/2, then the Taylor polynomial of degree 9. */
+static inline double qac_exp(double x)
+{
+    if (x > 700)
+        x = 700;
+    if (x < -700)
+        x = -700;
+    const double n = (double)(int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5));
+    const double r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
+    double p = 1.0 / 362880;
+    p = p * r + 1.0 / 40320;
+    p = p * r + 1.0 / 5040;
+    p = p * r + 1.0 / 720;
+    p = p * r + 1.0 / 120;
+    p = p * r + 1.0 / 24;
+    p = p * r + 1.0 / 6;
+    p = p * r + 0.5;
+    p = p * r + 1;
+    p = p * r + 1;
+    const uint64_t bits = (uint64_t)((int64_t)n + 1023) << 52;
+    double scale;
+    memcpy(&scale, &bits, 8);
+    return p * scale;
+}
+
+/* Label strings, front-coded (labels.c). */
+typedef struct {
+    const uint8_t *text;
+    uint64_t size;
+    const uint64_t *block;
+    uint32_t n;
+} qac_label_strings;
+
+enum { QAC_LABEL_BLOCK = 16, QAC_MAX_LABEL = 4096 };
+
+/* Decodes label i into out (QAC_MAX_LABEL bytes); returns its length, or -1 when the strings are damaged. */
+int qac_label_decode(const qac_label_strings *s, uint32_t i, char *out);
+
+/* First label that is >= key (upper == false), or > every label that starts with key (upper == true). */
+uint32_t qac_label_bound(const qac_label_strings *s, const char *key, size_t len, bool upper);
+
+#endif

@@ -1,0 +1,277 @@
+/* features.c - from texts to sparse TF-IDF vectors. */
+#include <math.h>
+
+#include "core.h"
+
+typedef struct {
+    uint64_t hash;
+    float count;
+    uint32_t kind, begin, end;
+} term;
+
+typedef struct {
+    term *term; /* [QAC_MAX_TERMS] */
+    uint32_t n;
+} term_list;
+
+static void add(term_list *list, uint64_t hash, float count, uint32_t kind, size_t begin, size_t end)
+{
+    if (list->n == QAC_MAX_TERMS || !(count > 0))
+        return;
+    list->term[list->n++] = (term){hash, count, kind, (uint32_t)begin, (uint32_t)end};
+}
+
+/* The words, word pairs and whole of one text, bytes [begin, end) of doc. */
+static void add_words(const qac_vectorizer *v, const char *doc, size_t begin, size_t end, float age_factor,
+                      term_list *list)
+{
+    size_t before = 0, before_end = 0;
+    bool has_before = false;
+    for (size_t i = begin; i < end;) {
+        while (i < end && doc[i] == ' ')
+            i++;
+        size_t word = i;
+        while (i < end && doc[i] != ' ')
+            i++;
+        if (word == i)
+            break;
+        if (v->kinds & QAC_TERM_WORD)
+            add(list, qac_hash(doc + word, i - word, QAC_TERM_WORD), v->word_weight * age_factor, QAC_TERM_WORD, word, i);
+        if ((v->kinds & QAC_TERM_BIGRAM) && has_before) {
+            /* Hash of the two words' hashes: what stands between them does not matter. */
+            uint64_t h = qac_hash(doc + before, before_end - before, QAC_TERM_BIGRAM);
+            add(list, qac_hash(doc + word, i - word, h), v->bigram_weight * age_factor, QAC_TERM_BIGRAM, before, i);
+        }
+        before = word;
+        before_end = i;
+        has_before = true;
+    }
+    if ((v->kinds & QAC_TERM_QUERY) && has_before)
+        add(list, qac_hash(doc + begin, end - begin, QAC_TERM_QUERY), v->query_weight * age_factor, QAC_TERM_QUERY, begin,
+            end);
+}
+
+/* Character n-grams over code points. An n-gram at position i (0-based, in code points) counts 1/(i+1)^decay. */
+static void add_chars(const qac_vectorizer *v, const char *doc, size_t begin, size_t end, float age_factor,
+                      term_list *list)
+{
+    uint32_t position = 0;
+    for (size_t i = begin; i < end && list->n < QAC_MAX_TERMS; position++) {
+        float weight = age_factor;
+        if (v->position_decay == 1)
+            weight /= (float)(position + 1);
+        else if (v->position_decay != 0)
+            weight *= powf((float)(position + 1), -v->position_decay);
+        size_t stop = i;
+        for (uint32_t n = 1; n <= v->max_n && stop < end; n++) {
+            do
+                stop++;
+            while (stop < end && !qac_starts_code_point(doc[stop]));
+            if (n >= v->min_n)
+                add(list, qac_hash(doc + i, stop - i, QAC_TERM_CHARS), weight, QAC_TERM_CHARS, i, stop);
+        }
+        do
+            i++;
+        while (i < end && !qac_starts_code_point(doc[i]));
+    }
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    const term *x = a, *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    /* Equal terms stay newest first, so that sums have one order and the newest occurrence is the one kept. */
+    return x->begin < y->begin ? 1 : x->begin > y->begin ? -1 : 0;
+}
+
+static void sort_and_sum(term_list *list)
+{
+    if (list->n < 48) { /* a typical request: insertion sort beats qsort's calls */
+        for (uint32_t i = 1; i < list->n; i++) {
+            term t = list->term[i];
+            uint32_t j = i;
+            for (; j > 0 && by_hash(&list->term[j - 1], &t) > 0; j--)
+                list->term[j] = list->term[j - 1];
+            list->term[j] = t;
+        }
+    } else {
+        qsort(list->term, list->n, sizeof(term), by_hash);
+    }
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (out && list->term[out - 1].hash == list->term[i].hash)
+            list->term[out - 1].count += list->term[i].count;
+        else
+            list->term[out++] = list->term[i];
+    }
+    list->n = out;
+}
+
+static bool valid(const qac_vectorizer *v)
+{
+    return v->min_n >= 1 && v->max_n >= v->min_n && v->max_n <= 64 && v->history >= 1 && v->age_decay >= 0 &&
+           v->age_decay <= 1 && v->position_decay >= 0;
+}
+
+static void extract(const qac_vectorizer *v, const char *doc, size_t len, term_list *list)
+{
+    list->n = 0;
+    float age_factor = 1;
+    size_t end = len;
+    /* Newest first: when a document has too many terms it is the oldest that are left out. */
+    for (uint32_t age = 0; age < v->history; age++) {
+        size_t begin = end;
+        while (begin > 0 && doc[begin - 1] != '\n')
+            begin--;
+        if (v->kinds & (QAC_TERM_WORD | QAC_TERM_BIGRAM | QAC_TERM_QUERY))
+            add_words(v, doc, begin, end, age_factor, list);
+        if (v->kinds & QAC_TERM_CHARS)
+            add_chars(v, doc, begin, end, age_factor, list);
+        if (begin == 0)
+            break;
+        end = begin - 1;
+        age_factor *= v->age_decay;
+    }
+    sort_and_sum(list);
+}
+
+int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t *hash, float *count, uint32_t *span,
+              uint32_t *n)
+{
+    if (!valid(v) || doc_len > UINT32_MAX)
+        return QAC_EINVAL;
+    term buffer[QAC_MAX_TERMS];
+    term_list list = {buffer, 0};
+    extract(v, doc, doc_len, &list);
+    for (uint32_t i = 0; i < list.n; i++) {
+        hash[i] = buffer[i].hash;
+        count[i] = buffer[i].count;
+        if (span) {
+            span[2 * i] = buffer[i].begin;
+            span[2 * i + 1] = buffer[i].end;
+        }
+    }
+    *n = list.n;
+    return QAC_OK;
+}
+
+int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *doc_end, uint64_t docs, uint64_t *hash,
+                    float *count, uint64_t capacity, uint64_t *row_end)
+{
+    if (!valid(v))
+        return QAC_EINVAL;
+    term buffer[QAC_MAX_TERMS];
+    term_list list = {buffer, 0};
+    uint64_t at = 0, begin = 0;
+    for (uint64_t d = 0; d < docs; begin = doc_end[d++]) {
+        if (doc_end[d] < begin || doc_end[d] - begin > UINT32_MAX)
+            return QAC_EINVAL;
+        extract(v, text + begin, (size_t)(doc_end[d] - begin), &list);
+        if (capacity - at < list.n)
+            return QAC_EINVAL;
+        for (uint32_t i = 0; i < list.n; i++, at++) {
+            hash[at] = buffer[i].hash;
+            count[at] = buffer[i].count;
+        }
+        row_end[d] = at;
+    }
+    return QAC_OK;
+}
+
+int qac_vocabulary_build(const uint64_t *hash, uint32_t terms, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots)
+{
+    if (slots <= terms || (slots & (slots - 1)))
+        return QAC_EINVAL;
+    for (uint64_t i = 0; i < slots; i++) {
+        slot_hash[i] = 0;
+        slot_id[i] = QAC_NO_ID;
+    }
+    for (uint32_t id = 0; id < terms; id++) {
+        if (id && hash[id] <= hash[id - 1])
+            return QAC_EINVAL;
+        uint64_t at = hash[id] & (slots - 1);
+        while (slot_id[at] != QAC_NO_ID)
+            at = (at + 1) & (slots - 1);
+        slot_hash[at] = hash[id];
+        slot_id[at] = id;
+    }
+    return QAC_OK;
+}
+
+static uint32_t look_up(const qac_vocabulary *vocabulary, uint64_t hash)
+{
+    if (vocabulary->slots == 0)
+        return QAC_NO_ID;
+    const uint64_t mask = vocabulary->slots - 1;
+    /* Bounded by the table's size, so that a damaged file without a free slot cannot hold us here. */
+    for (uint64_t at = hash & mask, tries = 0; tries <= mask; at = (at + 1) & mask, tries++) {
+        const uint32_t id = vocabulary->slot_id[at];
+        if (id == QAC_NO_ID || (vocabulary->slot_hash[at] == hash && id < vocabulary->terms))
+            return id;
+    }
+    return QAC_NO_ID;
+}
+
+static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,
+                          term *buffer, qac_feature *out)
+{
+    term_list list = {buffer, 0};
+    extract(v, doc, len, &list);
+    uint32_t n = 0;
+    double square = 0;
+    for (uint32_t i = 0; i < list.n; i++) {
+        const uint32_t id = look_up(vocabulary, buffer[i].hash);
+        if (id == QAC_NO_ID)
+            continue;
+        const float value = buffer[i].count * vocabulary->idf[id];
+        square += (double)value * value;
+        out[n++] = (qac_feature){id, value, buffer[i].kind, buffer[i].begin, buffer[i].end};
+    }
+    const float factor = square > 0 ? (float)(1 / sqrt(square)) : 0;
+    for (uint32_t i = 0; i < n; i++)
+        out[i].value *= factor;
+    return n; /* ids are ranks of hashes: ascending like them */
+}
+
+int qac_vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t doc_len,
+                  qac_feature *out, uint32_t *n)
+{
+    if (!valid(v) || doc_len > UINT32_MAX)
+        return QAC_EINVAL;
+    term buffer[QAC_MAX_TERMS];
+    *n = vectorize(v, vocabulary, doc, doc_len, buffer, out);
+    return QAC_OK;
+}
+
+int qac_vectorize_batch(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *text,
+                        const uint64_t *doc_end, uint64_t docs, uint32_t *id, float *value, uint64_t capacity,
+                        uint64_t *row_end)
+{
+    if (!valid(v))
+        return QAC_EINVAL;
+    term buffer[QAC_MAX_TERMS];
+    qac_feature *features = qac_alloc(QAC_MAX_TERMS, sizeof(qac_feature));
+    if (!features)
+        return QAC_ENOMEM;
+    int status = QAC_OK;
+    uint64_t at = 0, begin = 0;
+    for (uint64_t d = 0; d < docs; begin = doc_end[d++]) {
+        if (doc_end[d] < begin || doc_end[d] - begin > UINT32_MAX) {
+            status = QAC_EINVAL;
+            break;
+        }
+        const uint32_t n = vectorize(v, vocabulary, text + begin, (size_t)(doc_end[d] - begin), buffer, features);
+        if (capacity - at < n) {
+            status = QAC_EINVAL;
+            break;
+        }
+        for (uint32_t i = 0; i < n; i++, at++) {
+            id[at] = features[i].id;
+            value[at] = features[i].value;
+        }
+        row_end[d] = at;
+    }
+    free(features);
+    return status;
+}

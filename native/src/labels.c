@@ -1,0 +1,177 @@
+/* labels.c - sorted strings, front-coded in blocks and read in place.
+ *
+ * A block holds 16 strings. The first stands whole; each other one as what it shares with the string before it and its
+ * own rest. Lengths are variable-length integers, 7 bits a byte, the lowest first, high bit = more:
+ *
+ *   block:  [length][bytes...]  [shared][length of rest][rest...]  [shared][length of rest][rest...]  ...
+ *
+ * A look-up is a binary search over the blocks' first strings and a walk through one block.
+ */
+#include "core.h"
+
+static uint8_t *put(uint8_t *p, uint32_t x)
+{
+    for (; x >= 0x80; x >>= 7)
+        *p++ = (uint8_t)(x | 0x80);
+    *p++ = (uint8_t)x;
+    return p;
+}
+
+/* Reads an integer at *p, not beyond end; returns false on damage. */
+static bool get(const uint8_t **p, const uint8_t *end, uint32_t *x)
+{
+    uint32_t result = 0;
+    for (int shift = 0; shift < 28; shift += 7) {
+        if (*p >= end)
+            return false;
+        const uint8_t byte = *(*p)++;
+        result |= (uint32_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) {
+            *x = result;
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    const size_t n = a_len < b_len ? a_len : b_len;
+    size_t i = 0;
+    while (i < n && a[i] == b[i])
+        i++;
+    return i;
+}
+
+uint64_t qac_labels_bound(const uint64_t *end, uint64_t n) { return n ? end[n - 1] + 10 * n : 0; }
+
+int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, uint64_t *block, uint64_t *size)
+{
+    uint8_t *p = out;
+    const char *before = NULL;
+    size_t before_len = 0;
+    for (uint64_t i = 0, begin = 0; i < n; begin = end[i++]) {
+        const char *s = text + begin;
+        if (end[i] < begin || end[i] - begin >= QAC_MAX_LABEL)
+            return QAC_EINVAL;
+        const size_t len = (size_t)(end[i] - begin);
+        size_t shared = 0;
+        if (before) {
+            shared = common(before, before_len, s, len);
+            const bool ascends = shared < len && (shared == before_len || (uint8_t)before[shared] < (uint8_t)s[shared]);
+            if (!ascends)
+                return QAC_EINVAL;
+        }
+        if (i % QAC_LABEL_BLOCK == 0) {
+            block[i / QAC_LABEL_BLOCK] = (uint64_t)(p - out);
+            shared = 0;
+        } else {
+            p = put(p, (uint32_t)shared);
+        }
+        p = put(p, (uint32_t)(len - shared));
+        memcpy(p, s + shared, len - shared);
+        p += len - shared;
+        before = s;
+        before_len = len;
+    }
+    *size = (uint64_t)(p - out);
+    return QAC_OK;
+}
+
+int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *lcp)
+{
+    for (uint64_t i = 0, begin = 0, before = 0; i < n; before = begin, begin = end[i++]) {
+        if (end[i] < begin)
+            return QAC_EINVAL;
+        lcp[i] = 0;
+        if (i == 0)
+            continue;
+        const size_t len = (size_t)(end[i] - begin);
+        size_t shared = common(text + before, (size_t)(begin - before), text + begin, len);
+        while (shared > 0 && shared < len && !qac_starts_code_point(text[begin + shared]))
+            shared--;
+        lcp[i] = (uint32_t)shared;
+    }
+    return QAC_OK;
+}
+
+/* Walks a block from its first string. s/len hold the current one. */
+typedef struct {
+    const uint8_t *p, *end;
+    char *s;
+    uint32_t len;
+    bool first;
+} walk;
+
+static bool walk_start(const qac_label_strings *strings, uint64_t block, char *out, walk *w)
+{
+    if (strings->block[block] >= strings->size)
+        return false;
+    *w = (walk){strings->text + strings->block[block], strings->text + strings->size, out, 0, true};
+    return true;
+}
+
+static bool walk_next(walk *w)
+{
+    uint32_t shared = 0, rest;
+    if (!w->first && !get(&w->p, w->end, &shared))
+        return false;
+    if (!get(&w->p, w->end, &rest) || shared > w->len || rest >= QAC_MAX_LABEL - shared ||
+        rest > (size_t)(w->end - w->p))
+        return false;
+    memcpy(w->s + shared, w->p, rest);
+    w->p += rest;
+    w->len = shared + rest;
+    w->first = false;
+    return true;
+}
+
+int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
+{
+    walk w;
+    if (i >= strings->n || !walk_start(strings, i / QAC_LABEL_BLOCK, out, &w))
+        return -1;
+    for (uint32_t step = 0; step <= i % QAC_LABEL_BLOCK; step++)
+        if (!walk_next(&w))
+            return -1;
+    return (int)w.len;
+}
+
+/* Does string s stand before the wanted bound of key? */
+static bool is_before(const char *s, size_t len, const char *key, size_t key_len, bool upper)
+{
+    const int c = memcmp(s, key, len < key_len ? len : key_len);
+    if (c)
+        return c < 0;
+    return len < key_len || upper; /* s starts with key (or is it): before the upper bound, not before the lower */
+}
+
+uint32_t qac_label_bound(const qac_label_strings *strings, const char *key, size_t len, bool upper)
+{
+    /* Last block whose first string is before the bound. */
+    uint64_t lo = 0, hi = ((uint64_t)strings->n + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
+    while (lo < hi) {
+        const uint64_t mid = lo + (hi - lo) / 2;
+        if (strings->block[mid] >= strings->size)
+            return 0;
+        const uint8_t *p = strings->text + strings->block[mid], *end = strings->text + strings->size;
+        uint32_t n;
+        if (!get(&p, end, &n) || n > (size_t)(end - p))
+            return 0;
+        if (is_before((const char *)p, n, key, len, upper))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == 0)
+        return 0;
+    char buffer[QAC_MAX_LABEL];
+    walk w;
+    uint32_t i = (uint32_t)((lo - 1) * QAC_LABEL_BLOCK);
+    if (!walk_start(strings, lo - 1, buffer, &w))
+        return 0;
+    for (uint32_t step = 0; step < QAC_LABEL_BLOCK && i < strings->n; step++, i++)
+        if (!walk_next(&w) || !is_before(w.s, w.len, key, len, upper))
+            break;
+    return i;
+}

@@ -1,0 +1,145 @@
+/* model.c - opening a model: everything a search relies on is checked here, once, in linear time.
+ *
+ * What is not checked here is checked where it is read: label strings (labels.c), vocabulary slots (features.c), rows
+ * and entries of rankers (search.c). They are the bulk of a model, and a request reads only a few of them.
+ */
+#include "model.h"
+
+static bool check_vocabulary(const qac_vocabulary *v)
+{
+    return v->terms == 0 || (v->slots > v->terms && (v->slots & (v->slots - 1)) == 0);
+}
+
+static bool check_vectorizer(const qac_vectorizer *v)
+{
+    return v->min_n >= 1 && v->min_n <= v->max_n && v->max_n <= 64 && v->history >= 1 && v->age_decay >= 0 &&
+           v->age_decay <= 1 && v->position_decay >= 0;
+}
+
+/* Nodes are numbered in breadth-first order: read in that order, references to nodes name 1, 2, 3, ... So every node has
+ * one parent, and no walk downwards can be longer than the tree is deep. */
+static bool check_tree(const qac_parts *p, uint32_t *max_children)
+{
+    const qac_tree *t = &p->tree;
+    if (t->nodes == 0 || t->labels == 0 || t->labels >= QAC_CHILD_LABEL)
+        return false;
+    uint32_t next = 1;
+    *max_children = 1;
+    for (uint32_t i = 0; i < t->nodes; i++) {
+        const qac_node *n = &t->node[i];
+        const uint64_t end = n->flags & QAC_NODE_CLUSTERED ? t->n_members : t->labels;
+        if (n->lo >= n->hi || n->hi > end || n->n_children == 0 || (uint64_t)n->row + n->n_rows > p->rows ||
+            !(n->mass > 0))
+            return false;
+        if (n->n_children > *max_children)
+            *max_children = n->n_children;
+        if (n->flags & QAC_NODE_LEAF) {
+            if (n->n_children != n->hi - n->lo)
+                return false;
+            continue;
+        }
+        if ((uint64_t)n->child + n->n_children > t->n_children)
+            return false;
+        for (uint32_t c = 0; c < n->n_children; c++) {
+            const uint32_t ref = t->children[n->child + c];
+            if (ref & QAC_CHILD_LABEL ? (ref & ~(uint32_t)QAC_CHILD_LABEL) >= t->labels : ref != next++)
+                return false;
+        }
+    }
+    for (uint64_t i = 0; i < t->n_members; i++)
+        if (t->members[i] >= t->labels)
+            return false;
+    return next == t->nodes && t->node[0].lo == 0 && t->node[0].hi == t->labels &&
+           !(t->node[0].flags & QAC_NODE_CLUSTERED);
+}
+
+int qac_model_open(const qac_parts *parts, qac_model **out)
+{
+    uint32_t max_children;
+    if (!check_vectorizer(&parts->session) || !check_vectorizer(&parts->prefix) ||
+        !check_vocabulary(&parts->session_vocabulary) || !check_vocabulary(&parts->prefix_vocabulary) ||
+        !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_tree(parts, &max_children))
+        return QAC_ECORRUPT;
+    qac_model *m = qac_alloc(1, sizeof *m);
+    if (!m)
+        return QAC_ENOMEM;
+    *m = (qac_model){
+        .parts = *parts,
+        .strings = {parts->label_text, parts->label_text_size, parts->label_block, parts->tree.labels},
+        .max_children = max_children,
+    };
+    *out = m;
+    return QAC_OK;
+}
+
+void qac_model_close(qac_model *m) { free(m); }
+
+int qac_scratch_new(const qac_model *m, qac_scratch **out)
+{
+    enum { FRONTIER = 1024 };
+    qac_scratch *s = qac_alloc(1, sizeof *s);
+    if (!s)
+        return QAC_ENOMEM;
+    *s = (qac_scratch){
+        .features = qac_alloc(2 * QAC_MAX_TERMS, sizeof *s->features),
+        .z = qac_alloc(m->max_children, sizeof *s->z),
+        .is_touched = qac_alloc(m->max_children, sizeof *s->is_touched),
+        .touched = qac_alloc(m->max_children, sizeof *s->touched),
+        .mass = qac_alloc(m->max_children, sizeof *s->mass),
+        .frontier = qac_alloc(FRONTIER, sizeof *s->frontier),
+        .frontier_capacity = FRONTIER,
+        .top = qac_alloc(QAC_MAX_K, sizeof *s->top),
+    };
+    if (!s->features || !s->z || !s->is_touched || !s->touched || !s->mass || !s->frontier || !s->top) {
+        qac_scratch_free(s);
+        return QAC_ENOMEM;
+    }
+    memset(s->z, 0, m->max_children * sizeof *s->z);
+    memset(s->is_touched, 0, m->max_children);
+    *out = s;
+    return QAC_OK;
+}
+
+void qac_scratch_free(qac_scratch *s)
+{
+    if (!s)
+        return;
+    free(s->features);
+    free(s->z);
+    free(s->is_touched);
+    free(s->touched);
+    free(s->mass);
+    free(s->frontier);
+    free(s->top);
+    free(s);
+}
+
+int qac_prefix_range(const qac_model *m, const char *prefix, size_t len, uint32_t *lo, uint32_t *hi)
+{
+    *lo = qac_label_bound(&m->strings, prefix, len, false);
+    *hi = len ? qac_label_bound(&m->strings, prefix, len, true) : m->strings.n;
+    if (*hi < *lo) /* only in a damaged file */
+        *hi = *lo;
+    return QAC_OK;
+}
+
+uint32_t qac_find_label(const qac_model *m, const char *text, size_t len)
+{
+    char buffer[QAC_MAX_LABEL];
+    const uint32_t i = qac_label_bound(&m->strings, text, len, false);
+    const int n = qac_label_decode(&m->strings, i, buffer);
+    return n >= 0 && (size_t)n == len && memcmp(buffer, text, len) == 0 ? i : QAC_NO_ID;
+}
+
+int qac_label_text(const qac_model *m, uint32_t label, char *text, size_t size, size_t *len)
+{
+    char buffer[QAC_MAX_LABEL];
+    if (label >= m->strings.n)
+        return QAC_EINVAL;
+    const int n = qac_label_decode(&m->strings, label, buffer);
+    if (n < 0)
+        return QAC_ECORRUPT;
+    memcpy(text, buffer, (size_t)n < size ? (size_t)n : size);
+    *len = (size_t)n;
+    return QAC_OK;
+}

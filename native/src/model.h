@@ -1,0 +1,39 @@
+/* model.h - an open model and the work space of its callers. */
+#ifndef QAC_MODEL_H
+#define QAC_MODEL_H
+
+#include "core.h"
+
+struct qac_model {
+    qac_parts parts;
+    qac_label_strings strings;
+    uint32_t max_children;
+};
+
+/* A node waiting to be expanded. Its probability is lift * (mass of its labels in range): the session changes the lift,
+ * counts alone leave it as it is, bit for bit, so that without a session scores are exactly proportional to counts. */
+typedef struct {
+    double probability, lift;
+    uint32_t node;
+} frontier_item;
+
+typedef struct {
+    double score;
+    uint32_t label;
+} candidate;
+
+struct qac_scratch {
+    qac_feature *features; /* [2 * QAC_MAX_TERMS] the request's, ascending by id */
+    uint32_t n_features;
+    double *z;             /* [max_children] sums of weights; all zero between expansions */
+    uint8_t *is_touched;   /* [max_children] all zero between expansions */
+    uint32_t *touched;     /* [max_children] */
+    uint32_t n_touched;
+    double *mass;          /* [max_children] of the eligible children */
+    frontier_item *frontier;
+    size_t n_frontier, frontier_capacity;
+    candidate *top;        /* [QAC_MAX_K] best first */
+    uint32_t n_top;
+};
+
+#endif

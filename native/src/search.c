@@ -1,0 +1,531 @@
+/* search.c - from a session and a prefix to the best completions.
+ *
+ * The prefix selects a range of labels. From the root down, only children with a label in the range take part, and
+ * probabilities are shared among those:
+ *
+ *     P(child | node, session, prefix)  =  m_c exp(z_c) / sum over matching children of m exp(z)
+ *
+ * m_c: counts of the child's labels in the range; z_c: the ranker's weights for the child times the session's features.
+ * Where one child matches, no ranker runs. A label's score is the product along its path, so it never exceeds that of any
+ * node above it: taking nodes off a priority queue until none can beat the k-th answer is exact.
+ */
+#include "model.h"
+
+/* Nodes within rounding of the k-th answer are still looked at: they may hold an equal label with a smaller id. */
+static const double SLACK = 1 + 1e-9;
+
+typedef struct {
+    const qac_model *m;
+    qac_scratch *s;
+    uint32_t lo, hi;   /* labels in range */
+    uint32_t k;
+    uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
+} search;
+
+/* ---- features ---- */
+
+static int read_features(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                         size_t session_len)
+{
+    const qac_parts *p = &m->parts;
+    s->n_features = 0;
+    if (session_len && p->session_vocabulary.terms) {
+        const int status = qac_vectorize(&p->session, &p->session_vocabulary, session, session_len, s->features,
+                                         &s->n_features);
+        if (status)
+            return status;
+    }
+    if (p->prefix_vocabulary.terms) {
+        uint32_t n;
+        qac_feature *f = s->features + s->n_features;
+        const int status = qac_vectorize(&p->prefix, &p->prefix_vocabulary, prefix, prefix_len, f, &n);
+        if (status)
+            return status;
+        for (uint32_t i = 0; i < n; i++) {
+            f[i].id += p->session_vocabulary.terms;
+            f[i].begin = f[i].end = 0;
+        }
+        s->n_features += n;
+    }
+    return QAC_OK;
+}
+
+/* ---- rankers ---- */
+
+/* First of rows [lo, hi) whose feature is >= f. */
+static uint32_t find_row(const uint32_t *feature, uint32_t lo, uint32_t hi, uint32_t f)
+{
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (feature[mid] < f)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The rows of a node that belong to the session's features, one after another. */
+typedef struct {
+    uint32_t feature;          /* index into the request's features, of the row found */
+    uint32_t row, rows_end;
+    uint64_t entry, entry_end; /* the row's entries */
+} row_walk;
+
+static row_walk rows_of(const qac_node *node)
+{
+    return (row_walk){.feature = QAC_NO_ID, .row = node->row, .rows_end = node->row + node->n_rows};
+}
+
+static bool next_row(const qac_parts *p, const qac_scratch *s, row_walk *w)
+{
+    while (++w->feature < s->n_features && w->row < w->rows_end) {
+        const uint32_t id = s->features[w->feature].id;
+        w->row = find_row(p->row_feature, w->row, w->rows_end, id);
+        if (w->row == w->rows_end || p->row_feature[w->row] != id)
+            continue;
+        w->entry = w->row ? p->row_end[w->row - 1] : 0;
+        w->entry_end = p->row_end[w->row];
+        if (w->entry <= w->entry_end && w->entry_end <= p->entries) /* else the file is damaged: the row is empty */
+            return true;
+    }
+    return false;
+}
+
+/* Sums the weights of the session's features into s->z for children [first, last); notes which it touched. */
+static void rank_children(const search *q, const qac_node *node, uint32_t first, uint32_t last)
+{
+    const qac_parts *p = &q->m->parts;
+    qac_scratch *s = q->s;
+    for (row_walk w = rows_of(node); next_row(p, s, &w);) {
+        const double x = (double)s->features[w.feature].value * node->scale;
+        for (uint64_t e = w.entry; e < w.entry_end; e++) {
+            const uint32_t c = p->entry_child[e];
+            if (c < first || c >= last)
+                continue;
+            if (!s->is_touched[c]) {
+                s->is_touched[c] = 1;
+                s->touched[s->n_touched++] = c;
+            }
+            s->z[c] += p->entry_weight[e] * x;
+        }
+    }
+}
+
+static void forget_ranking(qac_scratch *s)
+{
+    for (uint32_t i = 0; i < s->n_touched; i++) {
+        s->z[s->touched[i]] = 0;
+        s->is_touched[s->touched[i]] = 0;
+    }
+    s->n_touched = 0;
+}
+
+/* ---- which children match ---- */
+
+/* First of members [lo, hi) that is >= label. */
+static uint32_t find_member(const uint32_t *members, uint32_t lo, uint32_t hi, uint32_t label)
+{
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (members[mid] < label)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static double label_mass(const qac_tree *t, uint32_t lo, uint32_t hi)
+{
+    double mass = 0;
+    for (uint32_t i = lo; i < hi; i++)
+        mass += t->count[i];
+    return mass;
+}
+
+/* Counts of a node's labels in range. */
+static double node_mass(const search *q, const qac_node *node)
+{
+    const qac_parts *p = &q->m->parts;
+    if (node->flags & QAC_NODE_CLUSTERED) {
+        const uint32_t a = find_member(p->tree.members, node->lo, node->hi, q->lo);
+        const uint32_t b = find_member(p->tree.members, a, node->hi, q->hi);
+        return a == b ? 0 : p->member_mass[b] - p->member_mass[a];
+    }
+    if (node->lo >= q->lo && node->hi <= q->hi)
+        return node->mass;
+    const uint32_t a = node->lo > q->lo ? node->lo : q->lo, b = node->hi < q->hi ? node->hi : q->hi;
+    return a < b ? label_mass(&p->tree, a, b) : 0;
+}
+
+/* What child c is: a label's id with QAC_CHILD_LABEL set, or a node's number. */
+static uint32_t child_ref(const qac_tree *t, const qac_node *node, uint32_t c)
+{
+    if (!(node->flags & QAC_NODE_LEAF))
+        return t->children[node->child + c];
+    return (node->flags & QAC_NODE_CLUSTERED ? t->members[node->lo + c] : node->lo + c) | QAC_CHILD_LABEL;
+}
+
+static uint32_t label_of(uint32_t ref) { return ref & ~(uint32_t)QAC_CHILD_LABEL; }
+
+/* First label of a child whose labels are a range, and one past its last. */
+static uint32_t ref_begin(const qac_tree *t, uint32_t ref)
+{
+    return ref & QAC_CHILD_LABEL ? label_of(ref) : t->node[ref].lo;
+}
+
+static uint32_t ref_end(const qac_tree *t, uint32_t ref)
+{
+    return ref & QAC_CHILD_LABEL ? label_of(ref) + 1 : t->node[ref].hi;
+}
+
+/* The children of an expanded node that may match: [first, last). */
+static void eligible(const search *q, const qac_node *node, uint32_t *first, uint32_t *last)
+{
+    const qac_tree *t = &q->m->parts.tree;
+    const bool clustered = node->flags & QAC_NODE_CLUSTERED;
+    *first = 0;
+    *last = node->n_children;
+    if (node->flags & QAC_NODE_LEAF) {
+        if (clustered) {
+            *first = find_member(t->members, node->lo, node->hi, q->lo) - node->lo;
+            *last = find_member(t->members, node->lo + *first, node->hi, q->hi) - node->lo;
+        } else {
+            if (q->lo > node->lo)
+                *first = q->lo - node->lo < node->n_children ? q->lo - node->lo : node->n_children;
+            if (q->hi < node->hi)
+                *last = q->hi > node->lo ? q->hi - node->lo : 0;
+        }
+    } else if (!(node->flags & QAC_NODE_CLUSTERS)) {
+        /* Children's labels ascend: first child that ends behind q->lo, first that begins at or behind q->hi. */
+        uint32_t a = 0, b = node->n_children;
+        while (a < b) {
+            const uint32_t mid = a + (b - a) / 2;
+            if (ref_end(t, t->children[node->child + mid]) <= q->lo)
+                a = mid + 1;
+            else
+                b = mid;
+        }
+        *first = a;
+        b = node->n_children;
+        while (a < b) {
+            const uint32_t mid = a + (b - a) / 2;
+            if (ref_begin(t, t->children[node->child + mid]) < q->hi)
+                a = mid + 1;
+            else
+                b = mid;
+        }
+        *last = a;
+    }
+    if (*last < *first)
+        *last = *first;
+}
+
+/* ---- answers and frontier ---- */
+
+static bool better(const candidate *a, const candidate *b)
+{
+    return a->score != b->score ? a->score > b->score : a->label < b->label;
+}
+
+static double threshold(const search *q) { return q->s->n_top == q->k ? q->s->top[q->k - 1].score : -1; }
+
+static void offer(const search *q, uint32_t label, double score)
+{
+    qac_scratch *s = q->s;
+    if (label == q->repeated)
+        score *= q->m->parts.repeat_weight;
+    if (!(score >= 0)) /* not a number: only in a damaged file */
+        score = 0;
+    const candidate c = {score, label};
+    if (s->n_top == q->k && !better(&c, &s->top[q->k - 1]))
+        return;
+    uint32_t a = 0, b = s->n_top;
+    while (a < b) {
+        const uint32_t mid = a + (b - a) / 2;
+        if (better(&s->top[mid], &c))
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    if (s->n_top < q->k)
+        s->n_top++;
+    memmove(&s->top[a + 1], &s->top[a], (s->n_top - 1 - a) * sizeof c);
+    s->top[a] = c;
+}
+
+static bool sooner(const frontier_item *a, const frontier_item *b)
+{
+    return a->probability != b->probability ? a->probability > b->probability : a->node < b->node;
+}
+
+static int push(qac_scratch *s, frontier_item item)
+{
+    if (s->n_frontier == s->frontier_capacity) {
+        const size_t capacity = s->frontier_capacity * 2;
+        frontier_item *p = QAC_REALLOC(s->frontier, capacity * sizeof *p);
+        if (!p)
+            return QAC_ENOMEM;
+        s->frontier = p;
+        s->frontier_capacity = capacity;
+    }
+    s->frontier[s->n_frontier++] = item;
+    return QAC_OK;
+}
+
+/* Binary heap, soonest at 0. */
+static void sift_up(frontier_item *h, size_t i)
+{
+    const frontier_item x = h[i];
+    for (size_t up; i && sooner(&x, &h[up = (i - 1) / 2]); i = up)
+        h[i] = h[up];
+    h[i] = x;
+}
+
+static frontier_item pop(qac_scratch *s)
+{
+    frontier_item *h = s->frontier;
+    const frontier_item best = h[0], x = h[--s->n_frontier];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < s->n_frontier; i = child) {
+        if (child + 1 < s->n_frontier && sooner(&h[child + 1], &h[child]))
+            child++;
+        if (!sooner(&h[child], &x))
+            break;
+        h[i] = h[child];
+    }
+    if (s->n_frontier)
+        h[i] = x;
+    return best;
+}
+
+/* ---- expansion ---- */
+
+/* The choice at a node: children [first, last) with their masses in s->mass (0: does not match) and, where
+ * s->is_touched, exp(z) in s->z. */
+typedef struct {
+    uint32_t first, last, matching;
+    double mass;   /* sum over children */
+    double total;  /* sum of mass * exp(z) */
+} choice;
+
+/* Fills the work space; forget_ranking ends its use. */
+static choice weigh(const search *q, const qac_node *node)
+{
+    const qac_tree *t = &q->m->parts.tree;
+    qac_scratch *s = q->s;
+    choice w = {0};
+    eligible(q, node, &w.first, &w.last);
+    for (uint32_t c = w.first; c < w.last; c++) {
+        const uint32_t ref = child_ref(t, node, c), label = label_of(ref);
+        if (!(ref & QAC_CHILD_LABEL))
+            s->mass[c] = node_mass(q, &t->node[ref]);
+        else
+            s->mass[c] = label >= q->lo && label < q->hi ? t->count[label] : 0;
+        w.mass += s->mass[c];
+        w.matching += s->mass[c] > 0;
+    }
+    if (w.matching > 1)
+        rank_children(q, node, w.first, w.last);
+    w.total = w.mass;
+    for (uint32_t i = 0; i < s->n_touched; i++) {
+        const uint32_t c = s->touched[i];
+        s->z[c] = qac_exp(s->z[c]);
+        w.total += s->mass[c] * (s->z[c] - 1);
+    }
+    return w;
+}
+
+/* Turns a node into answers and frontier items. heap: keep the frontier a heap. */
+static int expand(const search *q, frontier_item item, bool heap)
+{
+    const qac_tree *t = &q->m->parts.tree;
+    const qac_node *node = &t->node[item.node];
+    qac_scratch *s = q->s;
+    const choice w = weigh(q, node);
+    /* Untouched, the lift stays as it is, bit for bit: equal counts keep equal scores. */
+    const double factor = s->n_touched == 0 ? item.lift : w.total > 0 ? item.lift * (w.mass / w.total) : 0;
+    int status = QAC_OK;
+    for (uint32_t c = w.first; c < w.last && !status; c++) {
+        if (!(s->mass[c] > 0))
+            continue;
+        const uint32_t ref = child_ref(t, node, c);
+        const double lift = s->is_touched[c] ? factor * s->z[c] : factor;
+        const double probability = lift * s->mass[c];
+        if (ref & QAC_CHILD_LABEL) {
+            offer(q, label_of(ref), probability);
+        } else if (probability * SLACK >= threshold(q)) {
+            status = push(s, (frontier_item){probability, lift, ref});
+            if (!status && heap)
+                sift_up(s->frontier, s->n_frontier - 1);
+        }
+    }
+    forget_ranking(s);
+    return status;
+}
+
+static int best_first(const search *q, frontier_item root)
+{
+    int status = push(q->s, root);
+    while (!status && q->s->n_frontier) {
+        const frontier_item item = pop(q->s);
+        if (item.probability * SLACK < threshold(q))
+            break;
+        status = expand(q, item, true);
+    }
+    return status;
+}
+
+static int by_probability(const void *a, const void *b)
+{
+    return sooner(a, b) ? -1 : sooner(b, a) ? 1 : 0;
+}
+
+/* Rounds: expand all nodes kept, keep the best `width` of what comes out. */
+static int beam_search(const search *q, frontier_item root, uint32_t width)
+{
+    qac_scratch *s = q->s;
+    int status = push(s, root);
+    while (!status && s->n_frontier) {
+        size_t n = s->n_frontier;
+        if (n > width) {
+            qsort(s->frontier, n, sizeof root, by_probability);
+            n = s->n_frontier = width;
+        }
+        for (size_t i = 0; i < n && !status; i++) /* what an expansion adds stands behind the n of this round */
+            status = expand(q, s->frontier[i], false);
+        s->n_frontier -= n;
+        memmove(s->frontier, s->frontier + n, s->n_frontier * sizeof root);
+    }
+    return status;
+}
+
+static int start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                 size_t session_len, frontier_item *root)
+{
+    *q = (search){.m = m, .s = s, .repeated = QAC_NO_ID};
+    qac_prefix_range(m, prefix, prefix_len, &q->lo, &q->hi);
+    s->n_frontier = s->n_top = 0;
+    if (q->lo == q->hi)
+        return QAC_OK;
+    const int status = read_features(m, s, prefix, prefix_len, session, session_len);
+    if (status)
+        return status;
+    if (session_len && m->parts.repeat_weight < 1) {
+        size_t begin = session_len;
+        while (begin > 0 && session[begin - 1] != '\n')
+            begin--;
+        if (begin < session_len)
+            q->repeated = qac_find_label(m, session + begin, session_len - begin);
+    }
+    const double mass = node_mass(q, &m->parts.tree.node[0]);
+    *root = (frontier_item){1, mass > 0 ? 1 / mass : 0, 0};
+    return QAC_OK;
+}
+
+int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                 size_t session_len, uint32_t k, uint32_t beam, qac_answer *answers, uint32_t *n, char *text,
+                 size_t text_size)
+{
+    if (k < 1 || k > QAC_MAX_K)
+        return QAC_EINVAL;
+    search q;
+    frontier_item root;
+    int status = start(&q, m, s, prefix, prefix_len, session, session_len, &root);
+    *n = 0;
+    if (status || q.lo == q.hi)
+        return status;
+    q.k = k < q.hi - q.lo ? k : q.hi - q.lo;
+    if (beam == 0) {
+        status = best_first(&q, root);
+    } else {
+        for (;; beam *= 2) {
+            s->n_top = 0;
+            s->n_frontier = 0;
+            status = beam_search(&q, root, beam);
+            if (status || s->n_top == q.k || beam > m->parts.tree.nodes)
+                break;
+        }
+    }
+    s->n_frontier = 0;
+    size_t at = 0;
+    for (uint32_t i = 0; i < s->n_top && !status; i++) {
+        char buffer[QAC_MAX_LABEL];
+        const int len = qac_label_decode(&m->strings, s->top[i].label, buffer);
+        if (len < 0)
+            return QAC_ECORRUPT;
+        if (text_size - at < (size_t)len || at + (size_t)len > UINT32_MAX)
+            return QAC_EINVAL;
+        memcpy(text + at, buffer, (size_t)len);
+        answers[(*n)++] = (qac_answer){s->top[i].label, (uint32_t)at, (uint32_t)(at + (size_t)len), s->top[i].score};
+        at += (size_t)len;
+    }
+    return status;
+}
+
+/* ---- explanation ---- */
+
+/* The child of `node` that holds `label`, or QAC_NO_ID. */
+static uint32_t choice_of(const search *q, const qac_node *node, uint32_t first, uint32_t last, uint32_t label)
+{
+    const qac_tree *t = &q->m->parts.tree;
+    for (uint32_t c = first; c < last; c++) {
+        const uint32_t ref = child_ref(t, node, c);
+        if (ref & QAC_CHILD_LABEL) {
+            if (label_of(ref) == label)
+                return c;
+            continue;
+        }
+        const qac_node *n = &t->node[ref];
+        if (n->flags & QAC_NODE_CLUSTERED) {
+            const uint32_t at = find_member(t->members, n->lo, n->hi, label);
+            if (at < n->hi && t->members[at] == label)
+                return c;
+        } else if (label >= n->lo && label < n->hi) {
+            return c;
+        }
+    }
+    return QAC_NO_ID;
+}
+
+int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                size_t session_len, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
+                uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
+{
+    const qac_parts *p = &m->parts;
+    const qac_tree *t = &p->tree;
+    search q;
+    frontier_item root;
+    const int status = start(&q, m, s, prefix, prefix_len, session, session_len, &root);
+    *n_features = *n_steps = *n_pushes = 0;
+    if (status)
+        return status;
+    if (label < q.lo || label >= q.hi)
+        return QAC_EINVAL;
+    memcpy(features, s->features, s->n_features * sizeof *features);
+    *n_features = s->n_features;
+    for (uint32_t at = 0; !(at & QAC_CHILD_LABEL) && *n_steps < max_steps;) {
+        const qac_node *node = &t->node[at];
+        const choice w = weigh(&q, node);
+        const uint32_t c = choice_of(&q, node, w.first, w.last, label);
+        if (c == QAC_NO_ID) {
+            forget_ranking(s);
+            return QAC_ECORRUPT;
+        }
+        qac_step step = {.node = at, .choice = c, .alternatives = w.matching, .push_begin = *n_pushes};
+        step.prior = w.mass > 0 ? s->mass[c] / w.mass : 0;
+        step.probability = w.total > 0 ? s->mass[c] * (s->is_touched[c] ? s->z[c] : 1) / w.total : 0;
+        forget_ranking(s);
+        if (w.matching > 1)
+            for (row_walk r = rows_of(node); next_row(p, s, &r);)
+                for (uint64_t e = r.entry; e < r.entry_end; e++)
+                    if (p->entry_child[e] == c && *n_pushes < max_pushes)
+                        pushes[(*n_pushes)++] = (qac_push){
+                            r.feature, (float)(p->entry_weight[e] * (double)s->features[r.feature].value * node->scale)};
+        step.push_end = *n_pushes;
+        steps[(*n_steps)++] = step;
+        at = child_ref(t, node, c);
+    }
+    return QAC_OK;
+}

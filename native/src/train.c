@@ -1,0 +1,486 @@
+/* train.c - from a tree and examples to one ranker per node, over threads.
+ *
+ * Nodes are independent: each is one job, large ones first, and a job's result does not depend on which thread ran it
+ * or when. So the outcome is the same, bit for bit, for any number of threads.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "train.h"
+
+void *buffer_need(buffer *b, uint64_t n, size_t size)
+{
+    if (n > (UINT64_MAX >> 2) / (size ? size : 1))
+        return NULL;
+    const uint64_t bytes = n * size;
+    if (bytes > b->capacity || !b->data) {
+        free(b->data);
+        b->capacity = bytes + bytes / 4 + 64;
+        b->data = qac_alloc(b->capacity, 1);
+        if (!b->data)
+            b->capacity = 0;
+    }
+    return b->data;
+}
+
+/* ---- sorting ---- */
+
+typedef struct {
+    uint64_t key;
+    float weight;
+} pair;
+
+/* Radix sort by key, stable; bytes in which all keys agree cost one counting pass. Returns where the result is. */
+static pair *sort_pairs(pair *a, pair *b, uint64_t n)
+{
+    if (n < 64) {
+        for (uint64_t i = 1; i < n; i++) {
+            const pair p = a[i];
+            uint64_t j = i;
+            for (; j > 0 && a[j - 1].key > p.key; j--)
+                a[j] = a[j - 1];
+            a[j] = p;
+        }
+        return a;
+    }
+    for (int shift = 0; shift < 64; shift += 8) {
+        uint64_t count[256] = {0};
+        for (uint64_t i = 0; i < n; i++)
+            count[(a[i].key >> shift) & 255]++;
+        if (count[(a[0].key >> shift) & 255] == n)
+            continue;
+        for (uint64_t sum = 0, i = 0; i < 256; i++) {
+            const uint64_t c = count[i];
+            count[i] = sum;
+            sum += c;
+        }
+        for (uint64_t i = 0; i < n; i++)
+            b[count[(a[i].key >> shift) & 255]++] = a[i];
+        pair *t = a;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+/* ---- one node's result ---- */
+
+typedef struct {
+    uint32_t rows;
+    uint64_t entries;
+    uint32_t *row_feature;
+    uint64_t *row_end; /* within this node */
+    uint16_t *entry_child;
+    float *entry_weight;
+} ranker;
+
+struct qac_rankers {
+    ranker *ranker; /* [nodes] */
+    uint32_t nodes;
+    uint64_t rows, entries;
+};
+
+/* ---- shared by the threads ---- */
+
+typedef struct {
+    uint32_t node;
+    uint64_t examples;
+} job;
+
+typedef struct {
+    const qac_tree *tree;
+    const qac_examples *examples;
+    const qac_training *training;
+    qac_progress *progress;
+    qac_rankers *out;
+    job *jobs; /* largest first */
+    uint32_t n_jobs;
+    atomic_uint_fast32_t next;
+    atomic_int status; /* the first error */
+    double (*loss)[2];  /* [nodes] */
+    pthread_mutex_t lock; /* of progress */
+} shared;
+
+/* A thread's buffers, kept from job to job. */
+typedef struct {
+    buffer pairs, pairs2, mass, x_end, x_feature, x_value, y_end, y_child, y_weight, features, slot_end, slot_child,
+        weight, solver;
+    uint32_t *local; /* [features] global id -> local id of the current node */
+} workspace;
+
+static void workspace_free(workspace *w)
+{
+    buffer *all[] = {&w->pairs,    &w->pairs2,  &w->mass,     &w->x_end,    &w->x_feature,  &w->x_value, &w->y_end,
+                     &w->y_child,  &w->y_weight, &w->features, &w->slot_end, &w->slot_child, &w->weight,  &w->solver};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]->data);
+    free(w->local);
+}
+
+/* The labels of a child: fills lo, hi and, for clustered ones, returns the array they index. */
+static const uint32_t *child_labels(const qac_tree *tree, const qac_node *node, uint32_t c, uint32_t *lo, uint32_t *hi)
+{
+    if (node->flags & QAC_NODE_LEAF) {
+        *lo = node->lo + c;
+        *hi = *lo + 1;
+        return node->flags & QAC_NODE_CLUSTERED ? tree->members : NULL;
+    }
+    const uint32_t ref = tree->children[node->child + c];
+    if (ref & QAC_CHILD_LABEL) {
+        *lo = ref & ~(uint32_t)QAC_CHILD_LABEL;
+        *hi = *lo + 1;
+        return NULL;
+    }
+    *lo = tree->node[ref].lo;
+    *hi = tree->node[ref].hi;
+    return tree->node[ref].flags & QAC_NODE_CLUSTERED ? tree->members : NULL;
+}
+
+static uint64_t first_example(const qac_examples *e, uint32_t label) { return label ? e->label_end[label - 1] : 0; }
+
+static uint64_t count_examples(const qac_tree *tree, const qac_examples *e, const qac_node *node)
+{
+    if (!(node->flags & QAC_NODE_CLUSTERED))
+        return node->hi > node->lo ? e->label_end[node->hi - 1] - first_example(e, node->lo) : 0;
+    uint64_t n = 0;
+    for (uint32_t i = node->lo; i < node->hi; i++)
+        n += e->label_end[tree->members[i]] - first_example(e, tree->members[i]);
+    return n;
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Gathers the node's examples and masses into w->pairs, keyed session << 32 | child, sorted and summed.
+ * Sets *n and the result's place; QAC_OK or QAC_ENOMEM. */
+static int gather(const shared *sh, const qac_node *node, uint64_t expected, workspace *w, pair **result, uint64_t *n)
+{
+    const qac_examples *e = sh->examples;
+    pair *a = buffer_need(&w->pairs, expected, sizeof(pair)), *b = buffer_need(&w->pairs2, expected, sizeof(pair));
+    double *mass = buffer_need(&w->mass, node->n_children, sizeof(double));
+    if (!a || !b || !mass)
+        return QAC_ENOMEM;
+    uint64_t count = 0;
+    for (uint32_t c = 0; c < node->n_children; c++) {
+        uint32_t lo, hi;
+        const uint32_t *members = child_labels(sh->tree, node, c, &lo, &hi);
+        mass[c] = 0;
+        for (uint32_t i = lo; i < hi; i++) {
+            const uint32_t label = members ? members[i] : i;
+            mass[c] += sh->tree->count[label];
+            for (uint64_t j = first_example(e, label); j < e->label_end[label]; j++) {
+                const uint32_t row = e->example_row[j];
+                if (e->row_end[row] > (row ? e->row_end[row - 1] : 0)) /* a session without features teaches nothing */
+                    a[count++] = (pair){(uint64_t)row << 32 | c, e->example_weight[j]};
+            }
+        }
+    }
+    pair *sorted = sort_pairs(a, b, count);
+    uint64_t out = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        if (out && sorted[out - 1].key == sorted[i].key)
+            sorted[out - 1].weight += sorted[i].weight;
+        else
+            sorted[out++] = sorted[i];
+    }
+    *result = sorted;
+    *n = out;
+    return QAC_OK;
+}
+
+/* Builds the local problem from sorted pairs. w->features then holds the global ids of the local features. */
+static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node *node, workspace *w, node_problem *p)
+{
+    const qac_examples *e = sh->examples;
+    uint32_t sessions = 0;
+    uint64_t x_total = 0, slot_total = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint32_t row = (uint32_t)(pairs[i].key >> 32);
+        const uint64_t width = e->row_end[row] - (row ? e->row_end[row - 1] : 0);
+        slot_total += width;
+        if (i == 0 || row != (uint32_t)(pairs[i - 1].key >> 32)) {
+            sessions++;
+            x_total += width;
+        }
+    }
+    uint64_t *x_end = buffer_need(&w->x_end, sessions, sizeof *x_end);
+    uint64_t *y_end = buffer_need(&w->y_end, sessions, sizeof *y_end);
+    uint32_t *x_feature = buffer_need(&w->x_feature, x_total, sizeof *x_feature);
+    float *x_value = buffer_need(&w->x_value, x_total, sizeof *x_value);
+    uint32_t *y_child = buffer_need(&w->y_child, n, sizeof *y_child);
+    float *y_weight = buffer_need(&w->y_weight, n, sizeof *y_weight);
+    uint32_t *features = buffer_need(&w->features, x_total, sizeof *features);
+    if (!x_end || !y_end || !x_feature || !x_value || !y_child || !y_weight || !features)
+        return QAC_ENOMEM;
+
+    /* Sessions, and which features they have. */
+    uint32_t n_features = 0, s = 0;
+    uint64_t x = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint32_t row = (uint32_t)(pairs[i].key >> 32);
+        if (i == 0 || row != (uint32_t)(pairs[i - 1].key >> 32)) {
+            for (uint64_t j = row ? e->row_end[row - 1] : 0; j < e->row_end[row]; j++, x++) {
+                x_feature[x] = e->feature[j];
+                x_value[x] = e->value[j];
+                if (w->local[e->feature[j]] == QAC_NO_ID) {
+                    w->local[e->feature[j]] = 0;
+                    features[n_features++] = e->feature[j];
+                }
+            }
+            x_end[s++] = x;
+        }
+        y_child[i] = (uint32_t)pairs[i].key;
+        y_weight[i] = pairs[i].weight;
+        y_end[s - 1] = i + 1;
+    }
+    qsort(features, n_features, sizeof *features, compare_u32);
+    for (uint32_t f = 0; f < n_features; f++)
+        w->local[features[f]] = f;
+    for (uint64_t i = 0; i < x_total; i++)
+        x_feature[i] = w->local[x_feature[i]];
+    for (uint32_t f = 0; f < n_features; f++)
+        w->local[features[f]] = QAC_NO_ID;
+
+    /* Slots: the distinct (feature, child) pairs. `pairs` lives in one of the two pair buffers; its content has been
+     * copied out, so both are free. */
+    pair *a = buffer_need(&w->pairs, slot_total, sizeof(pair)), *b = buffer_need(&w->pairs2, slot_total, sizeof(pair));
+    if (!a || !b)
+        return QAC_ENOMEM;
+    uint64_t k = 0;
+    for (s = 0; s < sessions; s++)
+        for (uint64_t j = s ? x_end[s - 1] : 0; j < x_end[s]; j++)
+            for (uint64_t i = s ? y_end[s - 1] : 0; i < y_end[s]; i++)
+                a[k++] = (pair){(uint64_t)x_feature[j] << 32 | y_child[i], 0};
+    const pair *sorted = sort_pairs(a, b, k);
+    uint64_t slots = 0;
+    for (uint64_t i = 0; i < k; i++)
+        slots += i == 0 || sorted[i].key != sorted[i - 1].key;
+    uint64_t *slot_end = buffer_need(&w->slot_end, n_features, sizeof *slot_end);
+    uint32_t *slot_child = buffer_need(&w->slot_child, slots, sizeof *slot_child);
+    if (!slot_end || !slot_child)
+        return QAC_ENOMEM;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < k; i++) {
+        if (i && sorted[i].key == sorted[i - 1].key)
+            continue;
+        slot_child[at++] = (uint32_t)sorted[i].key;
+        slot_end[sorted[i].key >> 32] = at;
+    }
+    const double *mass = w->mass.data;
+    double total = 0;
+    for (uint32_t c = 0; c < node->n_children; c++)
+        total += mass[c];
+    *p = (node_problem){
+        .children = node->n_children, .mass = mass, .total_mass = total, .sessions = sessions, .x_end = x_end,
+        .x_feature = x_feature, .x_value = x_value, .y_end = y_end, .y_child = y_child, .y_weight = y_weight,
+        .features = n_features, .slot_end = slot_end, .slot_child = slot_child, .slots = slots,
+    };
+    return QAC_OK;
+}
+
+/* Keeps the weights that are worth keeping. */
+static int collect(const node_problem *p, const uint32_t *features, const double *weight, float prune, ranker *r)
+{
+    uint64_t entries = 0;
+    uint32_t rows = 0;
+    for (uint32_t f = 0; f < p->features; f++) {
+        const uint64_t before = entries;
+        for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++)
+            entries += fabs(weight[k]) >= prune;
+        rows += entries > before;
+    }
+    *r = (ranker){
+        .row_feature = qac_alloc(rows, sizeof(uint32_t)), .row_end = qac_alloc(rows, sizeof(uint64_t)),
+        .entry_child = qac_alloc(entries, sizeof(uint16_t)), .entry_weight = qac_alloc(entries, sizeof(float)),
+    };
+    if (!r->row_feature || !r->row_end || !r->entry_child || !r->entry_weight)
+        return QAC_ENOMEM; /* the pieces are freed with all rankers */
+    for (uint32_t f = 0; f < p->features; f++) {
+        const uint64_t before = r->entries;
+        for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++) {
+            if (fabs(weight[k]) >= prune) {
+                r->entry_child[r->entries] = (uint16_t)p->slot_child[k];
+                r->entry_weight[r->entries++] = (float)weight[k];
+            }
+        }
+        if (r->entries > before) {
+            r->row_feature[r->rows] = features[f];
+            r->row_end[r->rows++] = r->entries;
+        }
+    }
+    return QAC_OK;
+}
+
+static int train_node(shared *sh, const job *j, workspace *w)
+{
+    const qac_node *node = &sh->tree->node[j->node];
+    pair *pairs;
+    uint64_t n;
+    node_problem p;
+    int status = gather(sh, node, j->examples, w, &pairs, &n);
+    if (status || n == 0)
+        return status;
+    if ((status = build(sh, pairs, n, node, w, &p)))
+        return status;
+    double *weight = buffer_need(&w->weight, p.slots, sizeof(double));
+    if (!weight)
+        return QAC_ENOMEM;
+    memset(weight, 0, p.slots * sizeof(double));
+    volatile uint64_t passes = 0;
+    status = fit_softmax(&p, sh->training, weight, &w->solver, &passes, &sh->progress->cancel, sh->loss[j->node]);
+    if (!status)
+        status = collect(&p, w->features.data, weight, sh->training->prune, &sh->out->ranker[j->node]);
+    pthread_mutex_lock(&sh->lock);
+    sh->progress->passes += passes;
+    pthread_mutex_unlock(&sh->lock);
+    return status;
+}
+
+static void *run(void *argument)
+{
+    shared *sh = argument;
+    workspace w = {0};
+    int status = QAC_OK;
+    w.local = qac_alloc(sh->examples->features, sizeof(uint32_t));
+    if (!w.local)
+        status = QAC_ENOMEM;
+    else
+        memset(w.local, 0xFF, sh->examples->features * sizeof(uint32_t));
+    while (!status && !atomic_load(&sh->status)) {
+        const uint_fast32_t i = atomic_fetch_add(&sh->next, 1);
+        if (i >= sh->n_jobs)
+            break;
+        status = sh->progress->cancel ? QAC_ECANCELLED : train_node(sh, &sh->jobs[i], &w);
+        const double *loss = sh->loss[sh->jobs[i].node];
+        pthread_mutex_lock(&sh->lock);
+        sh->progress->work_done += sh->jobs[i].examples;
+        sh->progress->loss_start += loss[0];
+        sh->progress->loss += loss[1];
+        pthread_mutex_unlock(&sh->lock);
+    }
+    if (status) {
+        int none = QAC_OK;
+        atomic_compare_exchange_strong(&sh->status, &none, status);
+    }
+    workspace_free(&w);
+    return NULL;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const job *x = a, *y = b;
+    if (x->examples != y->examples)
+        return x->examples > y->examples ? -1 : 1;
+    return (x->node > y->node) - (x->node < y->node);
+}
+
+int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const qac_training *training,
+                      qac_progress *progress, qac_rankers **out)
+{
+    if (!(training->l2 > 0) || training->threads < 1 || training->threads > 1024 || training->max_passes < 1)
+        return QAC_EINVAL;
+    for (uint32_t i = 0; i < tree->nodes; i++)
+        if (tree->node[i].n_children > UINT16_MAX + 1u)
+            return QAC_EINVAL;
+    shared sh = {.tree = tree, .examples = examples, .training = training, .progress = progress};
+    qac_rankers *r = qac_alloc(1, sizeof *r);
+    job *jobs = qac_alloc(tree->nodes, sizeof *jobs);
+    sh.loss = qac_alloc(tree->nodes, sizeof *sh.loss);
+    ranker *all = qac_alloc(tree->nodes, sizeof *all);
+    pthread_t *thread = qac_alloc(training->threads, sizeof *thread);
+    int status = QAC_ENOMEM;
+    uint32_t started = 0;
+    if (!r || !jobs || !sh.loss || !all || !thread)
+        goto done;
+    memset(all, 0, tree->nodes * sizeof *all);
+    memset(sh.loss, 0, tree->nodes * sizeof *sh.loss);
+    *r = (qac_rankers){.ranker = all, .nodes = tree->nodes};
+    sh.out = r;
+    sh.jobs = jobs;
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < tree->nodes; i++) {
+        const uint64_t n = tree->node[i].n_children > 1 ? count_examples(tree, examples, &tree->node[i]) : 0;
+        if (n)
+            jobs[sh.n_jobs++] = (job){i, n};
+        total += n;
+    }
+    qsort(jobs, sh.n_jobs, sizeof *jobs, larger_first);
+    progress->work_done = progress->passes = 0;
+    progress->loss = progress->loss_start = 0;
+    progress->work_total = total;
+    if (pthread_mutex_init(&sh.lock, NULL))
+        goto done;
+    /* The calling thread is one of them; a thread that cannot be started is one fewer, not a failure. */
+    for (uint32_t i = 1; i < training->threads; i++)
+        if (pthread_create(&thread[started], NULL, run, &sh) == 0)
+            started++;
+    run(&sh);
+    for (uint32_t i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    pthread_mutex_destroy(&sh.lock);
+    status = atomic_load(&sh.status);
+    /* Sum in the order of nodes: the order in which threads finished must not show. */
+    progress->loss = progress->loss_start = 0;
+    for (uint32_t i = 0; i < tree->nodes; i++) {
+        r->rows += all[i].rows;
+        r->entries += all[i].entries;
+        progress->loss_start += sh.loss[i][0];
+        progress->loss += sh.loss[i][1];
+    }
+done:
+    free(jobs);
+    free(sh.loss);
+    free(thread);
+    if (status == QAC_OK) {
+        *out = r;
+        return QAC_OK;
+    }
+    if (r && all)
+        r->ranker = all, r->nodes = tree->nodes, qac_rankers_free(r);
+    else
+        free(r), free(all);
+    return status;
+}
+
+void qac_rankers_sizes(const qac_rankers *r, uint64_t *rows, uint64_t *entries)
+{
+    *rows = r->rows;
+    *entries = r->entries;
+}
+
+void qac_rankers_copy(const qac_rankers *r, uint32_t *node_rows, uint32_t *row_feature, uint64_t *row_end,
+                      uint16_t *entry_child, float *entry_weight)
+{
+    uint64_t row = 0, entry = 0;
+    for (uint32_t i = 0; i < r->nodes; i++) {
+        const ranker *k = &r->ranker[i];
+        node_rows[i] = k->rows;
+        for (uint32_t j = 0; j < k->rows; j++) {
+            row_feature[row] = k->row_feature[j];
+            row_end[row++] = entry + k->row_end[j];
+        }
+        if (k->entries) {
+            memcpy(entry_child + entry, k->entry_child, k->entries * sizeof *entry_child);
+            memcpy(entry_weight + entry, k->entry_weight, k->entries * sizeof *entry_weight);
+        }
+        entry += k->entries;
+    }
+}
+
+void qac_rankers_free(qac_rankers *r)
+{
+    if (!r)
+        return;
+    for (uint32_t i = 0; i < r->nodes; i++) {
+        free(r->ranker[i].row_feature);
+        free(r->ranker[i].row_end);
+        free(r->ranker[i].entry_child);
+        free(r->ranker[i].entry_weight);
+    }
+    free(r->ranker);
+    free(r);
+}

@@ -1,0 +1,121 @@
+"""The completer: a model file, opened once and asked many times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from qac.completion import Completion, check_k
+from qac.errors import InputError
+from qac.model import LoadedModel, load_model
+from qac.text import Protocol, normalize, normalize_prefix
+
+DEFAULT_BEAM: Final = 0
+
+
+class Completer:
+    """Answers requests from a model.
+
+    Immutable and safe to use from any number of threads at once: each thread has its own work space.
+
+    >>> completer = Completer.load("my.qac")                              # doctest: +SKIP
+    >>> completer.complete("n", prev=["digital camera"], k=3)            # doctest: +SKIP
+    [Completion(text='nikon d70', score=0.31, source='index'), ...]
+
+    Parameters
+    ----------
+    model : LoadedModel
+    beam : int
+        0: best-first search, exact. Otherwise the number of tree nodes kept per round: an upper bound on work, at the
+        price that an answer may be missed.
+    """
+
+    name = "qac"
+
+    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM) -> None:
+        if not 0 <= beam < 1 << 31:
+            raise InputError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
+        self._model = model
+        self._native = model.native
+        self._protocol = model.protocol
+        self._beam = beam
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, beam: int = DEFAULT_BEAM, check: bool | None = None) -> Self:
+        """Open the model file at ``path``.
+
+        ``check``: compare all of it with its checksums first; None: where that takes no time that matters.
+
+        Raises
+        ------
+        ModelError
+            The file is missing, not a model, damaged, or written by a newer version.
+        """
+        return cls(load_model(path, check), beam)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The text protocol of the model, applied to every request."""
+        return self._protocol
+
+    def complete(self, prefix: str, prev: str | Sequence[str] = (), k: int = 10) -> list[Completion]:
+        """Return up to ``k`` completions of ``prefix``, best first; k of them whenever k known queries start with it.
+
+        Parameters
+        ----------
+        prefix : str
+            What is typed so far, may be empty. A trailing space counts: that word is finished.
+        prev : str or sequence of str
+            The session's earlier queries, oldest first, or just the last one.
+        k : int
+            From 1 to 1000.
+
+        Raises
+        ------
+        InputError
+            ``k`` is out of range.
+        """
+        check_k(k)
+        typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
+        found = self._native.complete(typed, self._session(prev), k, self._beam)
+        return [Completion(text, score) for text, score in found]
+
+    def _session(self, prev: str | Sequence[str]) -> bytes:
+        if isinstance(prev, str):
+            return normalize(prev, self._protocol).encode("utf-8")
+        texts = (normalize(q, self._protocol) for q in prev)
+        return "\n".join(t for t in texts if t).encode("utf-8")
+
+    def __len__(self) -> int:
+        """Return the number of queries that it knows."""
+        return int(self._model.meta["labels"])
+
+    def __contains__(self, text: object) -> bool:
+        """Return whether it knows the query ``text``."""
+        return isinstance(text, str) and self._native.find_label(normalize(text, self._protocol).encode("utf-8")) is not None
+
+    def info(self) -> dict[str, Any]:
+        """Return what the model is: its file, size, version, labels and configuration."""
+        meta, file = self._model.meta, self._model.file
+        return {
+            "path": str(file.path),
+            "bytes": file.size,
+            "bytes_per_label": round(file.size / len(self), 1),
+            "fingerprint": file.fingerprint,
+            "qac": meta["qac"],
+            "labels": len(self),
+            "weights": len(self._model.arrays.entry_weight),
+            "config": meta["config"],
+        }
+
+
+def default_model_path() -> Path:
+    """Return ``$QAC_MODEL`` or, where it is not set, the sample model, trained now if it was not yet."""
+    named = os.environ.get("QAC_MODEL")
+    if named:
+        return Path(named)
+    from qac.sample import sample_model
+
+    return sample_model()

@@ -1,0 +1,163 @@
+"""The label tree as flat arrays, the form in which it is trained, stored and searched."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from qac import _native
+from qac._native import CHILD_LABEL, NODE_CLUSTERED, NODE_CLUSTERS, NODE_LEAF, TreeArrays
+
+Labels = range | npt.NDArray[np.uint32]
+"""A node's labels, ascending: a range, or an array where they are not one."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a node's labels are shared among its children.
+
+    ``parts`` are two or more, disjoint, not empty, and together the node's labels. Where ``clusters`` is false each part
+    is a range and they ascend.
+    """
+
+    parts: Sequence[Labels]
+    clusters: bool = False
+
+
+@dataclass(frozen=True)
+class LabelTree:
+    """A tree whose leaves' children are the labels 0 .. n - 1; each label stands in it once.
+
+    A child that holds a single label is that label. Nodes are numbered breadth first. A node's labels are a range, or
+    (clusters) a slice of ``members``.
+    """
+
+    arrays: TreeArrays
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes that have children."""
+        return len(self.arrays.node)
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return len(self.arrays.count)
+
+    def labels(self, node: int) -> npt.NDArray[np.uint32]:
+        """Return the labels under a node, ascending."""
+        n = self.arrays.node[node]
+        if n["flags"] & NODE_CLUSTERED:
+            return self.arrays.members[n["lo"] : n["hi"]]
+        return np.arange(n["lo"], n["hi"], dtype=np.uint32)
+
+    def children(self, node: int) -> list[int]:
+        """Return a node's children: a node's number, or ``~label`` (negative) for a label."""
+        n = self.arrays.node[node]
+        if n["flags"] & NODE_LEAF:
+            return [~int(label) for label in self.labels(node)]
+        refs = self.arrays.children[n["child"] : n["child"] + n["n_children"]]
+        return [~int(ref & (CHILD_LABEL - 1)) if ref & CHILD_LABEL else int(ref) for ref in refs]
+
+    def path(self, label: int) -> list[int]:
+        """Return the nodes from the root to the one that has ``label`` as a child."""
+        path = [0]
+        while True:
+            for child in self.children(path[-1]):
+                if child == ~label:
+                    return path
+                if child >= 0 and _contains(self.labels(child), label):
+                    path.append(child)
+                    break
+            else:
+                raise KeyError(label)
+
+    def levels(self) -> list[dict[str, int]]:
+        """Return for each level its numbers of nodes, leaves, clusters and labels that end there."""
+        out: list[dict[str, int]] = []
+        level = [0]
+        while level:
+            row = Counter(nodes=len(level), leaves=0, clusters=0, labels=0)
+            following: list[int] = []
+            for node in level:
+                flags = int(self.arrays.node["flags"][node])
+                row["leaves"] += bool(flags & NODE_LEAF)
+                row["clusters"] += bool(flags & NODE_CLUSTERED)
+                if flags & NODE_LEAF:
+                    row["labels"] += int(self.arrays.node["n_children"][node])
+                    continue
+                for child in self.children(node):
+                    if child < 0:
+                        row["labels"] += 1
+                    else:
+                        following.append(child)
+            out.append(dict(row))
+            level = following
+        return out
+
+
+def _contains(labels: npt.NDArray[np.uint32], label: int) -> bool:
+    at = int(np.searchsorted(labels, label))
+    return at < len(labels) and int(labels[at]) == label
+
+
+SplitFunction = Callable[[Labels], Split | None]
+"""Gives the parts of a node's labels, or None where the node is a leaf: its children are its labels."""
+
+
+@dataclass
+class TreeBuilder:
+    """Grows a tree breadth first from a function that splits nodes."""
+
+    counts: npt.NDArray[np.float32]
+    nodes: list[tuple[float, int, int, int, int, int, int, float, int]] = field(default_factory=list)
+    children: list[int] = field(default_factory=list)
+    members: list[npt.NDArray[np.uint32]] = field(default_factory=list)
+
+    def build(self, split: SplitFunction) -> LabelTree:
+        """Return the tree that ``split`` makes of all labels."""
+        n = len(self.counts)
+        running = np.concatenate([[0.0], np.cumsum(self.counts, dtype=np.float64)])
+        queue: deque[Labels] = deque([range(n)])
+        numbered, members_used = 1, 0
+        while queue:
+            labels = queue.popleft()
+            flags = 0
+            if isinstance(labels, range):
+                lo, hi = labels.start, labels.stop
+                mass = float(running[hi] - running[lo])
+            else:
+                lo, hi = members_used, members_used + len(labels)
+                mass = float(self.counts[labels].sum(dtype=np.float64))
+                members_used = hi
+                self.members.append(labels)
+                flags = NODE_CLUSTERED
+            first = len(self.children)
+            s = split(labels)
+            if s is None:
+                flags |= NODE_LEAF
+                n_children = hi - lo
+                first = 0
+            else:
+                flags |= NODE_CLUSTERS if s.clusters else 0
+                n_children = len(s.parts)
+                for part in s.parts:
+                    if len(part) == 1:
+                        self.children.append(int(part[0]) | CHILD_LABEL)
+                    else:
+                        self.children.append(numbered)
+                        numbered += 1
+                        queue.append(part)
+            self.nodes.append((mass, lo, hi, first, n_children, 0, 0, 0.0, flags))
+        return LabelTree(
+            TreeArrays(
+                node=np.array(self.nodes, dtype=_native.NODE),
+                children=np.array(self.children, dtype=np.uint32),
+                members=np.concatenate(self.members) if self.members else np.empty(0, np.uint32),
+                count=self.counts,
+            )
+        )

@@ -1,0 +1,180 @@
+"""From examples to a trained model: the order of the steps, and nothing of how each is done."""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from qac.errors import InputError
+from qac.examples import Example
+from qac.features import PrefixTfidfVectorizer, SessionVectorizer
+from qac.index import IndexConfig, LabelTree, build_tree
+from qac.labels import LabelTable
+from qac.progress import progress
+from qac.text import Protocol
+from qac.xlinear import RankerConfig, Rankers, RankingExamples, train_rankers
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a model becomes. Same examples, same configuration: same model."""
+
+    text: Protocol = "default"
+    history: int = 1
+    """How many earlier queries of the session the rankers see."""
+    age_decay: float = 0.5
+    word_weight: float = 1.0
+    bigram_weight: float = 1.0
+    query_weight: float = 1.0
+    use_prefix: bool = False
+    """Whether rankers also see the typed prefix (as in the published system)."""
+    repeat_weight: float = 1.0
+    """Factor on the score of the last query itself."""
+    index: IndexConfig = field(default_factory=IndexConfig)
+    ranker: RankerConfig = field(default_factory=RankerConfig)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What training gives and a model file stores."""
+
+    config: TrainingConfig
+    labels: LabelTable
+    tree: LabelTree
+    rankers: Rankers
+    session: SessionVectorizer
+    prefix: PrefixTfidfVectorizer | None
+    summary: dict[str, float]
+    """Counts and losses of the training; no times, so that the model file is the same every time."""
+
+
+class _Collector:
+    """Reads examples once into numbers: who was asked (a row) and what came (a query)."""
+
+    def __init__(self, history: int, use_prefix: bool) -> None:
+        self.rows: dict[tuple[str, str], int] = {}
+        self.queries: dict[str, int] = {}
+        self.example_row = array("I")
+        self.example_query = array("I")
+        self.example_weight = array("f")
+        self._history = history
+        self._use_prefix = use_prefix
+
+    def watch(self, examples: Iterable[Example]) -> Iterable[Example]:
+        """Yield the examples on, taking note."""
+        for e in examples:
+            if e.prev_queries and e.next_query:
+                session = "\n".join(e.prev_queries[-self._history :])
+                key = (session, e.prefix if self._use_prefix else "")
+                self.example_row.append(self.rows.setdefault(key, len(self.rows)))
+                self.example_query.append(self.queries.setdefault(e.next_query, len(self.queries)))
+                self.example_weight.append(e.count)
+            yield e
+
+
+def train(
+    examples: Iterable[Example],
+    config: TrainingConfig | None = None,
+    *,
+    threads: int | None = None,
+    quiet: bool = False,
+    log: Log | None = None,
+) -> TrainedModel:
+    """Train a model.
+
+    Parameters
+    ----------
+    examples : iterable of Example
+        Normalised (:func:`qac.examples.normalize_examples`); read once.
+    config : TrainingConfig
+    threads : int
+        Default: all processors. The model does not depend on it.
+    quiet : bool
+        No progress bar.
+    log : callable
+        Is given a line about each step.
+
+    Raises
+    ------
+    InputError
+        There is nothing to learn from.
+    """
+    config = config or TrainingConfig()
+    threads = threads or len(os.sched_getaffinity(0))
+    say = _Clock(log)
+    collector = _Collector(config.history, config.use_prefix)
+    labels = LabelTable.from_examples(collector.watch(examples))
+    say(f"{len(labels):,} labels, {len(collector.example_row):,} examples from {len(collector.rows):,} distinct sessions")
+
+    tree = build_tree(labels.texts, labels.counts, config.index)
+    say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
+
+    session = SessionVectorizer(
+        history=config.history,
+        age_decay=config.age_decay,
+        word_weight=config.word_weight,
+        bigram_weight=config.bigram_weight,
+        query_weight=config.query_weight,
+    )
+    X = session.fit_transform(key[0].split("\n") for key in collector.rows)
+    prefix: PrefixTfidfVectorizer | None = None
+    if config.use_prefix:
+        prefix = PrefixTfidfVectorizer()
+        X = sparse.hstack([X, prefix.fit_transform(key[1] for key in collector.rows)], format="csr")
+    say(f"{X.shape[1]:,} features, {X.nnz:,} values")
+
+    ranking = _by_label(collector, labels, X)
+    with progress(None, "training", unit="example", quiet=quiet) as bar:
+        rankers = train_rankers(tree, ranking, config.ranker, threads=threads, bar=bar)
+    state = rankers.state
+    say(
+        f"{rankers.n_weights:,} weights in {state.passes:,} passes; loss per example "
+        f"{state.loss_start / max(1, len(collector.example_row)):.4f} -> {state.loss / max(1, len(collector.example_row)):.4f}"
+    )
+    summary = {
+        "examples": len(collector.example_row),
+        "sessions": len(collector.rows),
+        "loss_without_session": state.loss_start,
+        "loss": state.loss,
+    }
+    return TrainedModel(config, labels, tree, rankers, session, prefix, summary)
+
+
+def _by_label(collector: _Collector, labels: LabelTable, X: sparse.csr_matrix) -> RankingExamples:
+    """Group the examples by label, equal (label, row) pairs summed: the order of the input does not matter."""
+    label_of = np.fromiter((labels.find(q) for q in collector.queries), np.int64, count=len(collector.queries))
+    label = label_of[np.frombuffer(collector.example_query, np.uint32)] if collector.queries else np.empty(0, np.int64)
+    row = np.frombuffer(collector.example_row, np.uint32).astype(np.int64)
+    weight: npt.NDArray[np.float32] = np.frombuffer(collector.example_weight, np.float32)
+    by_label = sparse.csr_matrix((weight, (label, row)), shape=(len(labels), max(1, X.shape[0])), dtype=np.float32)
+    by_label.sum_duplicates()
+    return RankingExamples(X, by_label)
+
+
+class _Clock:
+    """Adds to each line what its step took."""
+
+    def __init__(self, log: Log | None) -> None:
+        self._log = log
+        self._last = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        now = time.monotonic()
+        if self._log:
+            self._log(f"{line} ({now - self._last:.1f} s)")
+        self._last = now
+
+
+def check_examples(path: str | os.PathLike[str]) -> None:
+    """Raise InputError early where ``path`` is a folder, the usual slip."""
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; give the train.jsonl in it")

@@ -1,0 +1,135 @@
+"""XR-Linear: one small linear ranker at every node of the label tree (Yu et al., PECOS, arXiv 2010.05878).
+
+At a node, the examples under it teach which child comes next ("teacher forcing"). The loss is a softmax over the node's
+children whose offset is the logarithm of the child's count: without a session it gives exactly the most popular
+completions, and the session bends that. A weight exists only where its feature and its child occur together in some
+example, so models stay small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from qac import _native
+from qac._native import ExampleArrays, RankerArrays, TrainingState
+from qac.errors import InputError
+from qac.index import LabelTree
+
+Loss = Literal["softmax"]
+QUANTISED_MAX: Final = 127
+
+
+@dataclass(frozen=True)
+class RankerConfig:
+    """How rankers learn."""
+
+    loss: Loss = "softmax"
+    l2: float = 1.0
+    """Weight of the penalty |w|^2 / 2, against losses summed over examples."""
+    tolerance: float = 1e-4
+    """Learning stops when one pass gains less than this share of the loss."""
+    max_passes: int = 60
+    prune: float = 0.02
+    """Weights smaller than this in absolute value are left out."""
+
+    def __post_init__(self) -> None:
+        if self.loss not in get_args(Loss):
+            raise InputError(f"unknown loss {self.loss!r}; choose one of {', '.join(get_args(Loss))}")
+        if not self.l2 > 0:
+            raise InputError(f"l2 must be above 0, got {self.l2}")
+        if self.max_passes < 1:
+            raise InputError(f"passes must be at least 1, got {self.max_passes}")
+
+
+@dataclass(frozen=True)
+class RankingExamples:
+    """What rankers learn from.
+
+    ``X``: features of distinct sessions, shape (sessions, features). ``Y``: how often a session led to a label, shape
+    (labels, sessions).
+    """
+
+    X: sparse.csr_matrix
+    Y: sparse.csr_matrix
+
+
+@dataclass(frozen=True)
+class Rankers:
+    """All rankers of a tree, weights quantised to 8 bits: weight = ``entry_weight * scale[node]``."""
+
+    node_rows: npt.NDArray[np.uint32]
+    scale: npt.NDArray[np.float32]
+    row_feature: npt.NDArray[np.uint32]
+    row_end: npt.NDArray[np.uint64]
+    entry_child: npt.NDArray[np.uint16]
+    entry_weight: npt.NDArray[np.int8]
+    state: TrainingState
+
+    @property
+    def n_weights(self) -> int:
+        """Number of stored weights."""
+        return len(self.entry_weight)
+
+
+def train_rankers(
+    tree: LabelTree, examples: RankingExamples, config: RankerConfig, *, threads: int, bar: Any = None
+) -> Rankers:
+    """Train a ranker for every node with two or more children. ``bar``: a tqdm bar to drive."""
+    latest = [TrainingState(0, 0, 0, 0.0, 0.0)]
+
+    def watch(state: TrainingState) -> None:
+        if bar is not None:
+            bar.total = state.work_total
+            bar.update(state.work_done - latest[0].work_done)
+        latest[0] = state
+
+    X, Y = examples.X, examples.Y
+    trained = _native.train_softmax(
+        tree.arrays,
+        ExampleArrays(
+            row_end=X.indptr[1:].astype(np.uint64),
+            feature=X.indices.astype(np.uint32),
+            value=X.data.astype(np.float32),
+            features=X.shape[1],
+            label_end=Y.indptr[1:].astype(np.uint64),
+            example_row=Y.indices.astype(np.uint32),
+            example_weight=Y.data.astype(np.float32),
+        ),
+        l2=config.l2,
+        tolerance=config.tolerance,
+        max_passes=config.max_passes,
+        threads=threads,
+        prune=config.prune,
+        watch=watch,
+    )
+    scale, quantised = _quantise(trained)
+    return Rankers(
+        trained.node_rows,
+        scale,
+        trained.row_feature,
+        trained.row_end,
+        trained.entry_child,
+        quantised,
+        latest[0],
+    )
+
+
+def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int8]]:
+    """Round each node's weights to 255 even steps between its largest absolute weight and its negative."""
+    row_ends = np.concatenate([[0], r.row_end]).astype(np.int64)
+    node_end = row_ends[np.cumsum(r.node_rows, dtype=np.int64)]
+    node_size = np.diff(node_end, prepend=0)
+    filled = node_size > 0
+    largest = np.zeros(len(r.node_rows), np.float32)
+    if filled.any():
+        starts = (node_end - node_size)[filled]
+        largest[filled] = np.maximum.reduceat(np.abs(r.entry_weight), starts)
+    scale = largest / np.float32(QUANTISED_MAX)
+    per_entry = np.repeat(scale, node_size)
+    steps = np.divide(r.entry_weight, per_entry, out=np.zeros_like(r.entry_weight), where=per_entry > 0)
+    return scale, np.rint(steps).astype(np.int8)
