@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from qac.completion import Completion, check_k
 from qac.errors import InputError
+from qac.explain import Explanation, explain
 from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
 
@@ -82,6 +83,22 @@ class Completer:
         found = self._native.complete(typed, self._session(prev), k, self._beam)
         return [Completion(text, score) for text, score in found]
 
+    def explain(self, prefix: str, prev: str | Sequence[str], text: str) -> Explanation:
+        """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.
+
+        Raises
+        ------
+        InputError
+            ``text`` is not a known query that starts with ``prefix``.
+        """
+        typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
+        explanation = explain(self._model, typed, self._session(prev), normalize(text, self._protocol))
+        if explanation is None:
+            raise InputError(
+                f"{text!r:.80} is not a query of the model that starts with {prefix!r:.80}: nothing to explain"
+            )
+        return explanation
+
     def _session(self, prev: str | Sequence[str]) -> bytes:
         if isinstance(prev, str):
             return normalize(prev, self._protocol).encode("utf-8")
@@ -94,7 +111,10 @@ class Completer:
 
     def __contains__(self, text: object) -> bool:
         """Return whether it knows the query ``text``."""
-        return isinstance(text, str) and self._native.find_label(normalize(text, self._protocol).encode("utf-8")) is not None
+        return (
+            isinstance(text, str)
+            and self._native.find_label(normalize(text, self._protocol).encode("utf-8")) is not None
+        )
 
     def info(self) -> dict[str, Any]:
         """Return what the model is: its file, size, version, labels and configuration."""

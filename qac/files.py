@@ -28,7 +28,9 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             raise OutputError(f"cannot write {target}: it is a folder; name a file in it")
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent or Path("."))
     except OSError as e:
-        raise OutputError(f"cannot write {target}: {e.strerror}; name a folder that exists and that you may write to") from e
+        raise OutputError(
+            f"cannot write {target}: {e.strerror}; name a folder that exists and that you may write to"
+        ) from e
     try:
         with os.fdopen(handle, "wb") as f:
             yield f
@@ -42,6 +44,19 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise OutputError now if ``path`` could not be written: before the work whose result it will hold, not after."""
+    try:
+        with atomic_writer(path):
+            raise _TrialError
+    except _TrialError:
+        pass
+
+
+class _TrialError(Exception):
+    """Ends a trial write before it replaces anything."""
 
 
 def _umask() -> int:

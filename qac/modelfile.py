@@ -48,7 +48,7 @@ def write_sections(path: str | os.PathLike[str], sections: Mapping[str, bytes | 
     ------
     OutputError
     """
-    views = {name: memoryview(np.ascontiguousarray(d)).cast("B") if isinstance(d, np.ndarray) and d.size else memoryview(d if isinstance(d, bytes) else b"") for name, d in sections.items()}
+    views = {name: _bytes_of(data) for name, data in sections.items()}
     table = b""
     offset = _align(_HEADER.size + _ENTRY.size * len(views))
     offsets = []
@@ -63,6 +63,13 @@ def write_sections(path: str | os.PathLike[str], sections: Mapping[str, bytes | 
             f.write(b"\0" * (start - f.tell()))
             f.write(view)
         f.write(b"\0" * (offset - f.tell()))
+
+
+def _bytes_of(data: bytes | npt.NDArray[Any]) -> memoryview:
+    if isinstance(data, bytes):
+        return memoryview(data)
+    # A view of an empty array cannot be cast.
+    return np.ascontiguousarray(data).data.cast("B") if data.size else memoryview(b"")
 
 
 def _align(offset: int) -> int:
@@ -136,7 +143,9 @@ class SectionFile:
         with memoryview(self._map) as whole:
             for s in self.sections.values():
                 if zlib.crc32(whole[s.offset : s.offset + s.size]) != s.crc32:
-                    raise self._error(f'is damaged: section "{s.name}" does not match its checksum; copy or train it anew')
+                    raise self._error(
+                        f'is damaged: section "{s.name}" does not match its checksum; copy or train it anew'
+                    )
 
     def array(self, name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return a section as an array, read in place. Raises ModelError where it is missing or does not divide."""

@@ -6,41 +6,23 @@ import os
 import time
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from qac.errors import InputError
+from qac._native import TrainingState
+from qac.config import TrainingConfig
 from qac.examples import Example
 from qac.features import PrefixTfidfVectorizer, SessionVectorizer
-from qac.index import IndexConfig, LabelTree, build_tree
+from qac.index import LabelTree, build_tree
 from qac.labels import LabelTable
 from qac.progress import progress
-from qac.text import Protocol
-from qac.xlinear import RankerConfig, Rankers, RankingExamples, train_rankers
+from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Everything that decides what a model becomes. Same examples, same configuration: same model."""
-
-    text: Protocol = "default"
-    history: int = 1
-    """How many earlier queries of the session the rankers see."""
-    age_decay: float = 0.5
-    word_weight: float = 1.0
-    bigram_weight: float = 1.0
-    query_weight: float = 1.0
-    use_prefix: bool = False
-    """Whether rankers also see the typed prefix (as in the published system)."""
-    repeat_weight: float = 1.0
-    """Factor on the score of the last query itself."""
-    index: IndexConfig = field(default_factory=IndexConfig)
-    ranker: RankerConfig = field(default_factory=RankerConfig)
 
 
 @dataclass(frozen=True)
@@ -101,7 +83,7 @@ def train(
     quiet : bool
         No progress bar.
     log : callable
-        Is given a line about each step.
+        Is given a line about each step and, every few seconds, about learning.
 
     Raises
     ------
@@ -113,7 +95,9 @@ def train(
     say = _Clock(log)
     collector = _Collector(config.history, config.use_prefix)
     labels = LabelTable.from_examples(collector.watch(examples))
-    say(f"{len(labels):,} labels, {len(collector.example_row):,} examples from {len(collector.rows):,} distinct sessions")
+    say(
+        f"{len(labels):,} queries, {len(collector.example_row):,} examples of {len(collector.rows):,} distinct sessions"
+    )
 
     tree = build_tree(labels.texts, labels.counts, config.index)
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
@@ -133,12 +117,14 @@ def train(
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
     ranking = _by_label(collector, labels, X)
-    with progress(None, "training", unit="example", quiet=quiet) as bar:
-        rankers = train_rankers(tree, ranking, config.ranker, threads=threads, bar=bar)
+    n = max(1, len(collector.example_row))
+    with progress(None, "train", unit=" examples", quiet=quiet) as bar:
+        watch = _Watch(bar, say)
+        rankers = train_rankers(tree, ranking, config.ranker, threads=threads, watch=watch)
     state = rankers.state
     say(
-        f"{rankers.n_weights:,} weights in {state.passes:,} passes; loss per example "
-        f"{state.loss_start / max(1, len(collector.example_row)):.4f} -> {state.loss / max(1, len(collector.example_row)):.4f}"
+        f"{rankers.n_weights:,} weights, {state.passes:,} passes over nodes; "
+        f"loss per example {state.loss_start / n:.4f} without the session, {state.loss / n:.4f} with it"
     )
     summary = {
         "examples": len(collector.example_row),
@@ -160,21 +146,38 @@ def _by_label(collector: _Collector, labels: LabelTable, X: sparse.csr_matrix) -
     return RankingExamples(X, by_label)
 
 
+class _Watch:
+    """Shows how far learning is: a bar, and a line now and then."""
+
+    def __init__(self, bar: Any, say: _Clock) -> None:
+        self._bar = bar
+        self._say = say
+        self._done = 0
+
+    def __call__(self, state: TrainingState) -> None:
+        self._bar.total = state.work_total or None
+        self._bar.update(state.work_done - self._done)
+        self._done = state.work_done
+        if state.work_done < state.work_total and self._say.since() >= 2:
+            self._say(
+                f"  {state.work_done / state.work_total:.0%} of the tree's examples, {state.passes:,} passes; "
+                f"loss of finished nodes {state.loss_start:,.0f} -> {state.loss:,.0f}"
+            )
+
+
 class _Clock:
-    """Adds to each line what its step took."""
+    """Adds to each line what its step took, in seconds."""
 
     def __init__(self, log: Log | None) -> None:
         self._log = log
         self._last = time.monotonic()
+
+    def since(self) -> float:
+        """Return the seconds since the last line."""
+        return time.monotonic() - self._last
 
     def __call__(self, line: str) -> None:
         now = time.monotonic()
         if self._log:
             self._log(f"{line} ({now - self._last:.1f} s)")
         self._last = now
-
-
-def check_examples(path: str | os.PathLike[str]) -> None:
-    """Raise InputError early where ``path`` is a folder, the usual slip."""
-    if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; give the train.jsonl in it")

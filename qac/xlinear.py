@@ -8,8 +8,9 @@ example, so models stay small.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,33 +18,10 @@ from scipy import sparse
 
 from qac import _native
 from qac._native import ExampleArrays, RankerArrays, TrainingState
-from qac.errors import InputError
+from qac.config import RankerConfig
 from qac.index import LabelTree
 
-Loss = Literal["softmax"]
 QUANTISED_MAX: Final = 127
-
-
-@dataclass(frozen=True)
-class RankerConfig:
-    """How rankers learn."""
-
-    loss: Loss = "softmax"
-    l2: float = 1.0
-    """Weight of the penalty |w|^2 / 2, against losses summed over examples."""
-    tolerance: float = 1e-4
-    """Learning stops when one pass gains less than this share of the loss."""
-    max_passes: int = 60
-    prune: float = 0.02
-    """Weights smaller than this in absolute value are left out."""
-
-    def __post_init__(self) -> None:
-        if self.loss not in get_args(Loss):
-            raise InputError(f"unknown loss {self.loss!r}; choose one of {', '.join(get_args(Loss))}")
-        if not self.l2 > 0:
-            raise InputError(f"l2 must be above 0, got {self.l2}")
-        if self.max_passes < 1:
-            raise InputError(f"passes must be at least 1, got {self.max_passes}")
 
 
 @dataclass(frozen=True)
@@ -77,16 +55,22 @@ class Rankers:
 
 
 def train_rankers(
-    tree: LabelTree, examples: RankingExamples, config: RankerConfig, *, threads: int, bar: Any = None
+    tree: LabelTree,
+    examples: RankingExamples,
+    config: RankerConfig,
+    *,
+    threads: int,
+    watch: Callable[[TrainingState], None] = lambda state: None,
 ) -> Rankers:
-    """Train a ranker for every node with two or more children. ``bar``: a tqdm bar to drive."""
-    latest = [TrainingState(0, 0, 0, 0.0, 0.0)]
+    """Train a ranker for every node with two or more children.
 
-    def watch(state: TrainingState) -> None:
-        if bar is not None:
-            bar.total = state.work_total
-            bar.update(state.work_done - latest[0].work_done)
-        latest[0] = state
+    ``watch`` is called a few times a second and once at the end; if it raises, training is cancelled.
+    """
+    final: list[TrainingState] = []
+
+    def note(state: TrainingState) -> None:
+        final[:] = [state]
+        watch(state)
 
     X, Y = examples.X, examples.Y
     trained = _native.train_softmax(
@@ -105,7 +89,7 @@ def train_rankers(
         max_passes=config.max_passes,
         threads=threads,
         prune=config.prune,
-        watch=watch,
+        watch=note,
     )
     scale, quantised = _quantise(trained)
     return Rankers(
@@ -115,7 +99,7 @@ def train_rankers(
         trained.row_end,
         trained.entry_child,
         quantised,
-        latest[0],
+        final[0],
     )
 
 

@@ -281,7 +281,7 @@ class ExampleArrays:
 
 @dataclass(frozen=True)
 class RankerArrays:
-    """What ``qac_rankers_copy`` gives: rows per node; feature and end of entries per row; child and weight per entry."""
+    """What ``qac_rankers_copy`` gives: rows per node; feature and end of each row; child and weight of each entry."""
 
     node_rows: U32
     row_feature: U32
@@ -494,7 +494,18 @@ class Model:
         """Return up to ``k`` pairs of text and score, best first."""
         b = self._buffers(k)
         code = lib.qac_complete(
-            self._handle, b.scratch, prefix, len(prefix), session, len(session), k, beam, b.answers, b.n, b.text, b.text_size
+            self._handle,
+            b.scratch,
+            prefix,
+            len(prefix),
+            session,
+            len(session),
+            k,
+            beam,
+            b.answers,
+            b.n,
+            b.text,
+            b.text_size,
         )
         if code:
             _check(code)
@@ -548,10 +559,7 @@ class Model:
             )
         )
         return (
-            [
-                Feature(f.id, f.value, f.kind, f.begin, f.end)
-                for f in (features[i] for i in range(n_features[0]))
-            ],
+            [Feature(f.id, f.value, f.kind, f.begin, f.end) for f in (features[i] for i in range(n_features[0]))],
             [
                 Step(
                     s.node,

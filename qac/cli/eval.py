@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Container, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qac.cli.common import add_model_argument, format_columns, load_completer, positive, read_normalized, text_protocol
+from qac.errors import InputError
 from qac.text import PROTOCOLS, Protocol
 
 if TYPE_CHECKING:
     from qac.baselines import MostFrequent
     from qac.completer import Completer
-    from qac.examples import Example
 
 HELP = "measure completions on a test set: MRR, success, BLEU, latency"
 
@@ -39,7 +39,7 @@ BASELINE_NAMES = ("cooc", "mfq")  # those of qac.baselines, which is imported wh
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac eval``."""
     parser.add_argument("test", type=Path, metavar="TEST", help="examples to ask: the test.jsonl of `qac prep`")
-    parser.add_argument("--model", metavar="M", help="model file (default: $QAC_MODEL, else the sample model)")
+    add_model_argument(parser)
     parser.add_argument(
         "--baseline",
         action="append",
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clean-up of texts (default: the model's, else as stats.json beside TEST says)",
     )
     parser.add_argument("-k", type=int, default=10, help="answers to ask for, 1 to 1000 (default: %(default)s)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="ask only the first N examples")
+    parser.add_argument("--limit", type=positive, metavar="N", help="ask only the first N examples")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
@@ -69,13 +69,13 @@ def run(args: argparse.Namespace) -> int:
     from qac.labels import LabelTable
 
     check_k(args.k)  # before the work, not after it
-    model = _load_model(args.model) if args.model or not args.baseline else None
+    model = load_completer(args.model) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
-    examples = _read(args.test, protocol, quiet=args.quiet, limit=args.limit)
+    examples = read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit)
     systems: list[MostFrequent | Completer] = []
     known: Container[str] | None = model
     if args.baseline or args.train:
-        training = _read(_training_part(args.train, args.test), protocol, quiet=args.quiet)
+        training = read_normalized(_training_part(args.train, args.test), protocol, quiet=args.quiet)
         known = frozenset(LabelTable.from_examples(training).texts)
         systems += [BASELINES[name]().fit(training) for name in dict.fromkeys(args.baseline)]
         del training
@@ -94,61 +94,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load_model(path: str | None) -> Completer:
-    from qac.completer import Completer, default_model_path
-
-    return Completer.load(path or default_model_path())
-
-
 def _protocol(asked: Protocol | None, test: Path, model: Completer | None) -> Protocol:
     """Return the clean-up that examples get: right answers are right in the text the system knows."""
-    from qac.errors import InputError
-
-    if model is not None:
-        if asked not in (None, model.protocol):
-            raise InputError(f"the model was trained with --text {model.protocol}, not {asked}; leave --text out")
-        return model.protocol
-    if asked is not None:
-        return asked
-    stats = test.with_name("stats.json")
-    try:
-        value = json.loads(stats.read_text(encoding="utf-8"))["text"]
-    except FileNotFoundError:
-        return "default"
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise InputError(f"{stats} does not say how texts were cleaned ({e!r}); say it with --text") from e
-    for protocol in PROTOCOLS:
-        if value == protocol:
-            return protocol
-    raise InputError(f"{stats}: unknown clean-up {value!r:.60}; choose one with --text {'|'.join(PROTOCOLS)}")
+    if model is None:
+        return text_protocol(asked, test)
+    if asked not in (None, model.protocol):
+        raise InputError(f"the model was trained with --text {model.protocol}, not {asked}; leave --text out")
+    return model.protocol
 
 
 def _training_part(asked: Path | None, test: Path) -> Path:
-    from qac.errors import InputError
-
     path = asked or test.with_name("train.jsonl")
     if not path.is_file():
         raise InputError(f"baselines learn from {path}, which is not there; name the training part with --train")
     return path
-
-
-def _read(path: Path, protocol: Protocol, *, quiet: bool, limit: int | None = None) -> list[Example]:
-    from qac.examples import normalize_examples, read_examples
-    from qac.progress import progress
-
-    examples = []
-    with progress(limit, f"read {path.name}", unit=" examples", quiet=quiet) as bar:
-        for example in islice(normalize_examples(read_examples(path), protocol), limit):
-            examples.append(example)
-            bar.update()
-    return examples
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
 
 
 def format_table(reports: Mapping[str, Mapping[str, Any]], k: int) -> str:
@@ -189,8 +148,4 @@ def format_table(reports: Mapping[str, Mapping[str, Any]], k: int) -> str:
         ("MRR@10 by characters typed", nothing),
         *(group(name, "by_prefix_length", name) for name in first["by_prefix_length"]),
     ]
-    widths = [max(map(len, cells)) for cells in zip(*([label, *cells] for label, cells in rows), strict=True)]
-    return "\n".join(
-        "  ".join([label.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))]).rstrip()
-        for label, cells in rows
-    )
+    return format_columns([(label, *cells) for label, cells in rows])

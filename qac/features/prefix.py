@@ -13,8 +13,8 @@ class PrefixTfidfVectorizer(HashedTfidfVectorizer):
     """Prefix-weighted character TF-IDF (Yadav et al., KDD 2021, section 4.2).
 
     Term frequency of an n-gram: the sum over its occurrences, at code point i, of 1/(i+1)^position_decay. With decay 1
-    two texts are the nearer the longer the start they share, so that clusters of such vectors imitate a trie; with decay
-    0 this is the usual character TF-IDF.
+    two texts are the nearer the longer the start they share, so that clusters of such vectors imitate a trie; with
+    decay 0 this is the usual character TF-IDF.
 
     Parameters
     ----------

@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from qac.errors import InputError
+from qac.config import IndexConfig
 from qac.features import PrefixTfidfVectorizer
 from qac.index.kmeans import BalancedKMeansSplitter
 from qac.index.tree import Labels, LabelTree, Split, TreeBuilder
 from qac.index.trie import TrieSplitter
-
-Kind = Literal["hybrid", "trie", "kmeans"]
-
-# Children of one node are numbered with 16 bits in the model.
-MAX_CHILDREN: Final = 1 << 16
-
-
-@dataclass(frozen=True)
-class IndexConfig:
-    """What the label tree is made of.
-
-    ``hybrid``: a trie down to ``depth`` code points, balanced k-means below it. ``trie``: a trie all the way.
-    ``kmeans``: clusters from the root. All stop at nodes of at most ``max_leaf`` labels.
-    """
-
-    kind: Kind = "hybrid"
-    depth: int = 8
-    max_leaf: int = 64
-    branching: int = 16
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise InputError(f"unknown index {self.kind!r}; choose one of {', '.join(get_args(Kind))}")
-        for name, low, high in (("depth", 1, 4096), ("max_leaf", 1, MAX_CHILDREN), ("branching", 2, MAX_CHILDREN)):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"index {name} must be from {low} to {high}, got {value}")
 
 
 def build_tree(texts: Sequence[str], counts: npt.NDArray[np.float64], config: IndexConfig) -> LabelTree:

@@ -16,8 +16,8 @@ _ROUNDS: Final = 20
 class BalancedKMeansSplitter:
     """Balanced spherical B-ary k-means (Yu et al., PECOS, arXiv 2010.05878, section 3.1), by repeated halving.
 
-    A halving finds two unit centroids, orders the labels by how much nearer they are to the first than to the second, and
-    cuts the order in the middle; then the centroids are the means of the halves, and again, until nothing moves.
+    A halving finds two unit centroids, orders the labels by how much nearer they are to the first than to the second,
+    and cuts the order in the middle; then the centroids are the means of the halves, and again, until nothing moves.
 
     Parameters
     ----------

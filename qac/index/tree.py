@@ -20,8 +20,8 @@ Labels = range | npt.NDArray[np.uint32]
 class Split:
     """How a node's labels are shared among its children.
 
-    ``parts`` are two or more, disjoint, not empty, and together the node's labels. Where ``clusters`` is false each part
-    is a range and they ascend.
+    ``parts`` are two or more, disjoint, not empty, and together the node's labels. Where ``clusters`` is false each
+    part is a range and they ascend.
     """
 
     parts: Sequence[Labels]

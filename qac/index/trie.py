@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from qac import _native
+from qac.config import MAX_CHILDREN
 from qac.index.tree import Labels, Split
 
 
@@ -40,10 +42,12 @@ class TrieSplitter:
         return self._depth is not None and self.shared(labels) >= self._depth
 
     def __call__(self, labels: Labels) -> Split | None:
-        """Return the parts of ``labels``, or None for a leaf."""
+        """Return the parts of ``labels``, or None where it does not split them."""
         if not isinstance(labels, range) or len(labels) <= self._max_leaf or self.is_deep(labels):
             return None
         shared = self._shared[labels.start + 1 : labels.stop]
         cuts = (np.flatnonzero(shared == shared.min()) + labels.start + 1).tolist()
+        if len(cuts) >= MAX_CHILDREN:
+            return None
         bounds = [labels.start, *cuts, labels.stop]
-        return Split([range(a, b) for a, b in zip(bounds, bounds[1:], strict=False)])
+        return Split([range(a, b) for a, b in pairwise(bounds)])

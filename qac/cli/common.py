@@ -1,0 +1,82 @@
+"""What several subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qac.errors import InputError
+from qac.text import PROTOCOLS, Protocol
+
+if TYPE_CHECKING:
+    from qac.completer import Completer
+    from qac.examples import Example
+
+
+def positive(text: str) -> int:
+    """Return ``text`` as a whole number of at least 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--model``."""
+    parser.add_argument("--model", metavar="M", help="model file (default: $QAC_MODEL, else the sample model)")
+
+
+def load_completer(path: str | None, beam: int = 0) -> Completer:
+    """Open the model at ``path``, or the default one."""
+    from qac.completer import Completer, default_model_path
+
+    return Completer.load(path or default_model_path(), beam=beam)
+
+
+def text_protocol(asked: Protocol | None, examples: Path) -> Protocol:
+    """Return the clean-up to apply: the one asked for, else what stats.json beside ``examples`` says, else the default.
+
+    Raises
+    ------
+    InputError
+        stats.json is there but does not say it.
+    """
+    if asked is not None:
+        return asked
+    stats = examples.with_name("stats.json")
+    try:
+        value = json.loads(stats.read_text(encoding="utf-8"))["text"]
+    except (FileNotFoundError, NotADirectoryError):
+        return "default"
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise InputError(f"{stats} does not say how texts were cleaned ({e!r}); say it with --text") from e
+    for protocol in PROTOCOLS:
+        if value == protocol:
+            return protocol
+    raise InputError(f"{stats}: unknown clean-up {value!r:.60}; choose one with --text {'|'.join(PROTOCOLS)}")
+
+
+def read_normalized(path: Path, protocol: Protocol, *, quiet: bool, limit: int | None = None) -> list[Example]:
+    """Return the examples of a file in normal form, at most ``limit``, with a progress bar."""
+    from qac.examples import normalize_examples, read_examples
+    from qac.progress import progress
+
+    examples = []
+    with progress(limit, f"read {path.name}", unit=" examples", quiet=quiet) as bar:
+        for example in islice(normalize_examples(read_examples(path), protocol), limit):
+            examples.append(example)
+            bar.update()
+    return examples
+
+
+def format_columns(rows: Sequence[Sequence[str]]) -> str:
+    """Return ``rows`` (the first is the header) aligned: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,139 @@
+"""``qac complete``: completions of a prefix, or of many read from standard input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qac.cli.common import add_model_argument, load_completer
+from qac.errors import InputError
+
+if TYPE_CHECKING:
+    from qac.completer import Completer
+    from qac.completion import Completion
+    from qac.explain import Explanation
+
+HELP = "complete a prefix, given what was searched before"
+
+EPILOG = """\
+examples:
+  qac complete --prev "digital camera" --prefix n
+  qac complete --prev "paris hotels" --prev "paris flights" --prefix "paris " -k 5 --json
+  qac complete --prev "digital camera" --prefix n --explain
+  qac complete --model my.qac < requests.jsonl
+
+Without --prefix and --prev, requests are read from standard input as JSON lines,
+{"prefix": "n", "prev": ["digital camera"], "k": 5}; "prev" may be a string, prev and k may be left out (test.jsonl's
+"prev_query" and "prev_queries" are understood too). One JSON line is printed for each, in order, at once; a line that
+is not a request gives {"error": ...} and exit status 1 at the end.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``qac complete``."""
+    parser.add_argument(
+        "--prefix", help="what is typed so far; may be empty; a trailing space says the word is finished"
+    )
+    parser.add_argument(
+        "--prev",
+        action="append",
+        default=[],
+        metavar="QUERY",
+        help="an earlier query of the session; repeat it, oldest first",
+    )
+    parser.add_argument("-k", type=int, default=10, help="most completions to give, 1 to 1000 (default: %(default)s)")
+    add_model_argument(parser)
+    parser.add_argument(
+        "--beam", type=int, default=0, help="tree nodes kept per round of the search; 0: exact (default: %(default)s)"
+    )
+    parser.add_argument("--explain", action="store_true", help="say why each completion came")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Complete and print."""
+    from qac.completion import check_k
+
+    check_k(args.k)
+    single = args.prefix is not None or bool(args.prev)
+    if not single and sys.stdin.isatty():
+        raise InputError('give --prefix, --prev or both, or requests on standard input (see "qac complete --help")')
+    completer = load_completer(args.model, args.beam)
+    return _one(completer, args) if single else _many(completer, args)
+
+
+def _one(completer: Completer, args: argparse.Namespace) -> int:
+    prefix = args.prefix or ""
+    answers = completer.complete(prefix, args.prev, args.k)
+    explanations = [completer.explain(prefix, args.prev, a.text) for a in answers] if args.explain else []
+    if args.json:
+        print(json.dumps(_to_json(prefix, args.prev, answers, explanations), ensure_ascii=False, indent=2))
+        return 0
+    if not answers:
+        print(f"no known query starts with {prefix!r}", file=sys.stderr)
+    width = max((len(a.text) for a in answers), default=0)
+    for i, answer in enumerate(answers):
+        print(f"{answer.text:<{width}}  {answer.score:7.2%}")
+        if explanations:
+            print(_format_explanation(explanations[i]))
+    return 0
+
+
+def _many(completer: Completer, args: argparse.Namespace) -> int:
+    status = 0
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            prefix, prev, k = _request(line, args.k)
+            answers = completer.complete(prefix, prev, k)
+            explanations = [completer.explain(prefix, prev, a.text) for a in answers] if args.explain else []
+            reply = _to_json(prefix, prev, answers, explanations)
+        except InputError as e:
+            reply = {"error": f"line {number}: {e}"}
+            status = 1
+        print(json.dumps(reply, ensure_ascii=False), flush=True)
+    return status
+
+
+def _request(line: str, default_k: int) -> tuple[str, list[str], int]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as e:
+        raise InputError(f'not JSON ({e}); expected {{"prefix": ..., "prev": [...]}}') from e
+    if not isinstance(record, dict):
+        raise InputError(f'expected an object with "prefix" and "prev", got {type(record).__name__}')
+    prefix = record.get("prefix", "")
+    prev = record.get("prev", record.get("prev_queries", record.get("prev_query", [])))
+    if isinstance(prev, str):
+        prev = [prev]
+    if not isinstance(prefix, str) or not isinstance(prev, list) or not all(isinstance(q, str) for q in prev):
+        raise InputError('"prefix" must be a string and "prev" a string or a list of strings')
+    return prefix, prev, record.get("k", default_k)
+
+
+def _to_json(
+    prefix: str, prev: Sequence[str], answers: Sequence[Completion], explanations: Sequence[Explanation]
+) -> dict[str, Any]:
+    completions: list[dict[str, Any]] = [{"text": a.text, "score": a.score, "source": a.source} for a in answers]
+    for completion, explanation in zip(completions, explanations, strict=False):
+        completion["explanation"] = explanation.to_json()
+    return {"prefix": prefix, "prev": list(prev), "completions": completions}
+
+
+def _format_explanation(e: Explanation) -> str:
+    lines = [
+        f"    made {e.count:g} times in the log; {e.prior:.2%} by popularity, {e.probability:.2%} with the session"
+    ]
+    for step in e.steps:
+        if step.alternatives < 2:
+            continue
+        pushes = ", ".join(f"{p.text!r} {p.weight:+.2f}" for p in step.pushes[:5])
+        lines.append(
+            f"    {step.what}: {step.prior:.1%} -> {step.probability:.1%} of {step.alternatives} ways"
+            + (f"  pushed by {pushes}" if pushes else "")
+        )
+    return "\n".join(lines)

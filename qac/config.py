@@ -1,0 +1,97 @@
+"""Every setting that decides what a model becomes, with its default. The command line takes its defaults from here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from qac.errors import InputError
+from qac.text import PROTOCOLS, Protocol
+
+IndexKind = Literal["hybrid", "trie", "kmeans"]
+Loss = Literal["softmax"]
+
+MAX_CHILDREN: Final = 1 << 16
+"""Children of one node are numbered with 16 bits in the model."""
+
+
+def _require(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # also refuses what is not a number
+        bound = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise InputError(f"{name} must be {bound}, got {value}")
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class IndexConfig:
+    """What the label tree is made of.
+
+    ``hybrid``: a trie down to ``depth`` code points, balanced k-means below it. ``trie``: a trie all the way.
+    ``kmeans``: clusters from the root. All stop at nodes of at most ``max_leaf`` labels.
+    """
+
+    kind: IndexKind = "hybrid"
+    depth: int = 8
+    max_leaf: int = 64
+    branching: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_choice("index", self.kind, get_args(IndexKind))
+        _require("depth", self.depth, 1, 4096)
+        _require("max_leaf", self.max_leaf, 1, MAX_CHILDREN)
+        _require("branching", self.branching, 2, MAX_CHILDREN)
+        _require("seed", self.seed, 0, (1 << 63) - 1)
+
+
+@dataclass(frozen=True)
+class RankerConfig:
+    """How rankers learn."""
+
+    loss: Loss = "softmax"
+    l2: float = 0.1
+    """Weight of the penalty |w|^2 / 2, against losses summed over examples."""
+    tolerance: float = 1e-4
+    """Learning stops when one pass gains less than this share of the loss."""
+    max_passes: int = 60
+    prune: float = 0.02
+    """Weights smaller than this in absolute value are left out."""
+
+    def __post_init__(self) -> None:
+        _require_choice("loss", self.loss, get_args(Loss))
+        _require("l2", self.l2, 1e-6, math.inf)
+        _require("tolerance", self.tolerance, 0, 1)
+        _require("max_passes", self.max_passes, 1, 1 << 30)
+        _require("prune", self.prune, 0, math.inf)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a model becomes. Same examples, same configuration: same model."""
+
+    text: Protocol = "default"
+    history: int = 1
+    """How many earlier queries of the session the rankers see."""
+    age_decay: float = 0.5
+    word_weight: float = 1.0
+    bigram_weight: float = 1.0
+    query_weight: float = 1.0
+    use_prefix: bool = False
+    """Whether rankers also see the typed prefix (as in the published system)."""
+    repeat_weight: float = 0.01
+    """Factor on the score of the last query itself: who types again seldom wants the same again."""
+    index: IndexConfig = field(default_factory=IndexConfig)
+    ranker: RankerConfig = field(default_factory=RankerConfig)
+
+    def __post_init__(self) -> None:
+        _require_choice("text protocol", self.text, PROTOCOLS)
+        _require("history", self.history, 1, 1000)
+        _require("age_decay", self.age_decay, 0, 1)
+        for name in ("word_weight", "bigram_weight", "query_weight"):
+            _require(name, getattr(self, name), 0, 1e6)
+        _require("repeat_weight", self.repeat_weight, 0, 1)
