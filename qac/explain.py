@@ -8,7 +8,7 @@ from typing import Any
 
 from qac import _native
 from qac._native import NODE_CLUSTERED
-from qac.index import LabelTree
+from qac.index.tree import LabelTree
 from qac.model import LoadedModel
 
 _KINDS = {

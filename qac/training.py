@@ -16,8 +16,10 @@ from scipy import sparse
 from qac._native import TrainingState
 from qac.config import TrainingConfig
 from qac.examples import Example
-from qac.features import PrefixTfidfVectorizer, SessionVectorizer
-from qac.index import LabelTree, build_tree
+from qac.features.prefix import PrefixTfidfVectorizer
+from qac.features.session import SessionVectorizer
+from qac.index.hybrid import build_tree
+from qac.index.tree import LabelTree
 from qac.labels import LabelTable
 from qac.progress import progress
 from qac.xlinear import Rankers, RankingExamples, train_rankers

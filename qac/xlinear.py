@@ -19,7 +19,7 @@ from scipy import sparse
 from qac import _native
 from qac._native import ExampleArrays, RankerArrays, TrainingState
 from qac.config import RankerConfig
-from qac.index import LabelTree
+from qac.index.tree import LabelTree
 
 QUANTISED_MAX: Final = 127
 

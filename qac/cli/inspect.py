@@ -48,7 +48,7 @@ def describe(model: LoadedModel) -> dict[str, Any]:
     import numpy as np
 
     from qac._native import NODE_LEAF
-    from qac.index import LabelTree
+    from qac.index.tree import LabelTree
 
     tree = LabelTree(model.arrays.tree)
     node = model.arrays.tree.node
@@ -95,7 +95,7 @@ def describe_query(model: LoadedModel, text: str) -> dict[str, Any]:
     """
     from qac.errors import InputError
     from qac.explain import cluster_mates, describe_child
-    from qac.index import LabelTree
+    from qac.index.tree import LabelTree
     from qac.text import normalize, normalize_prefix
 
     label = model.native.find_label(normalize(text, model.protocol).encode("utf-8"))

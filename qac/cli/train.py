@@ -103,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and write the model."""
     from qac.files import check_writable
-    from qac.model import save_model
+    from qac.saving import save_model
     from qac.training import train
 
     started = time.monotonic()
@@ -168,7 +168,7 @@ def _log(line: str) -> None:
 
 def _format(s: dict[str, Any]) -> str:
     lines = [
-        f"{s['model']}: {s['labels']:,} queries, {s['bytes'] / 1e6:.1f} MB, {s['bytes'] / s['labels']:.0f} bytes a query",
+        f"{s['model']}: {s['labels']:,} queries, {s['bytes'] / 1e6:.1f} MB, {s['bytes'] / s['labels']:.0f} bytes each",
         f"learned from {s['examples']:,} steps of sessions in {s['seconds']:.1f} s on {s['threads']} threads; "
         f"{s['weights']:,} weights at {s['nodes']:,} nodes",
     ]

@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check the model and say so."""
-    from qac.model import load_model, verify_model
+    from qac.model import load_model
+    from qac.verification import verify_model
 
     model = load_model(args.model, check=True)
     verify_model(model)

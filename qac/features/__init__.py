@@ -1,10 +1,5 @@
-"""Features: sparse TF-IDF vectors of sessions and of typed prefixes.
+"""Features: sparse TF-IDF vectors of sessions (:mod:`.session`) and of typed prefixes (:mod:`.prefix`).
 
 Both vectorisers are scikit-learn estimators around the native code that serving runs, so that training and serving
 cannot differ.
 """
-
-from qac.features.prefix import PrefixTfidfVectorizer
-from qac.features.session import SessionVectorizer
-
-__all__ = ["PrefixTfidfVectorizer", "SessionVectorizer"]

@@ -1,6 +1,4 @@
-"""The label tree: a trie on top, balanced k-means below."""
+"""The label tree: its form (:mod:`.tree`), and how it is made (:mod:`.trie`, :mod:`.kmeans`, :mod:`.hybrid`).
 
-from qac.index.hybrid import build_tree
-from qac.index.tree import LabelTree
-
-__all__ = ["LabelTree", "build_tree"]
+Nothing is imported here: serving reads trees and must not load what makes them.
+"""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qac.config import IndexConfig
-from qac.features import PrefixTfidfVectorizer
+from qac.features.prefix import PrefixTfidfVectorizer
 from qac.index.kmeans import BalancedKMeansSplitter
 from qac.index.tree import Labels, LabelTree, Split, TreeBuilder
 from qac.index.trie import TrieSplitter

@@ -1,0 +1,82 @@
+"""How a trained model becomes a model file."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+
+from qac import _native
+from qac._native import TreeArrays, Vocabulary
+from qac._version import __version__
+from qac.errors import ModelError
+from qac.features.base import HashedTfidfVectorizer
+from qac.modelfile import write_sections
+from qac.training import TrainedModel
+
+_MAX_ENTRIES: Final = (1 << 32) - 1
+_NO_VOCABULARY: Final = Vocabulary(np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.float32))
+
+
+def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
+    """Write a model file; it appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    ModelError
+        The model is beyond the format's limits.
+    """
+    r, tree = trained.rankers, trained.tree.arrays
+    if r.n_weights > _MAX_ENTRIES:
+        raise ModelError(f"a model holds at most {_MAX_ENTRIES:,} weights, this one has {r.n_weights:,}; raise --prune")
+    node = tree.node.copy()
+    node["n_rows"] = r.node_rows
+    node["row"] = np.cumsum(r.node_rows, dtype=np.uint64) - r.node_rows
+    node["scale"] = r.scale
+    text, blocks = _native.encode_labels(trained.labels.texts)
+    meta = {
+        "qac": __version__,
+        "text": trained.config.text,
+        "unicode": unicodedata.unidata_version,
+        "labels": len(trained.labels),
+        "max_label_bytes": max(len(t.encode("utf-8")) for t in trained.labels.texts),
+        "repeat_weight": trained.config.repeat_weight,
+        "session": asdict(trained.session.config()),
+        "prefix": asdict(trained.prefix.config()) if trained.prefix else None,
+        "config": asdict(trained.config),
+        "summary": trained.summary,
+    }
+    write_sections(
+        path,
+        {
+            "meta": json.dumps(meta, ensure_ascii=False, sort_keys=True).encode("utf-8"),
+            "labels.text": text,
+            "labels.block": blocks,
+            "labels.count": tree.count,
+            "tree.node": node,
+            "tree.children": tree.children,
+            "tree.members": tree.members,
+            "tree.member_mass": _running(tree),
+            "ranker.row_feature": r.row_feature,
+            "ranker.row_end": r.row_end.astype(np.uint32),
+            "ranker.child": r.entry_child,
+            "ranker.weight": r.entry_weight,
+            **_vocabulary_sections("session", trained.session),
+            **_vocabulary_sections("prefix", trained.prefix),
+        },
+    )
+
+
+def _running(tree: TreeArrays) -> _native.F64:
+    return np.concatenate([[0.0], np.cumsum(tree.count[tree.members], dtype=np.float64)])
+
+
+def _vocabulary_sections(name: str, vectorizer: HashedTfidfVectorizer | None) -> dict[str, Any]:
+    v = vectorizer.vocabulary_ if vectorizer else _NO_VOCABULARY
+    return {f"{name}.slot_hash": v.slot_hash, f"{name}.slot_id": v.slot_id, f"{name}.idf": v.idf}
