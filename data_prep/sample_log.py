@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, Literal
 
-from qac.data_prep.sample.universe import Query, Step, Universe, step
+from qac.data_prep.sample.universe import Query, Step, step, universe
 from qac.errors import QacError
 from qac.files import atomic_writer
 
@@ -29,7 +29,7 @@ _DAYS: Final = 60
 _HOURS: Final = (2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 9, 8, 8, 8, 8, 9, 10, 12, 13, 12, 8, 4)
 _LENGTHS: Final = (25, 29, 20, 12, 8, 6)  # sessions of 1, 2, ... queries
 _SESSIONS_PER_USER: Final = 4
-_TYPO: Final = 0.015
+_TYPO: Final = 0.005
 
 # What the next query is: first the kind of step by shared words, for steps that share none also how far they go.
 Move = Step | Literal["topic", "near", "anywhere"]
@@ -37,9 +37,9 @@ _MOVES: Final[tuple[tuple[Move, float], ...]] = (
     ("add", 0.14),
     ("drop", 0.03),
     ("replace", 0.42),
-    ("topic", 0.28),
-    ("near", 0.05),
-    ("anywhere", 0.08),
+    ("topic", 0.30),
+    ("near", 0.045),
+    ("anywhere", 0.065),
 )
 _ATTEMPTS: Final = 12
 
@@ -66,7 +66,7 @@ class Dice:
 class _Sessions:
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
-        self._universe = Universe()
+        self._universe = universe()
         self._names = [name for name, _ in _MOVES]
         self._moves = list(accumulate(share for _, share in _MOVES))
         self._lengths = list(accumulate(_LENGTHS))
@@ -87,8 +87,9 @@ class _Sessions:
             query = self._next(query)
 
     def _first(self) -> Query:
-        # The shortest of three: people start with something general.
-        return min((self._universe.queries.draw(self._dice.roll()) for _ in range(3)), key=lambda q: len(q.words))
+        # The most general of three, that is short and early in its topic: people start with that.
+        drawn = [self._universe.queries.draw(self._popular()) for _ in range(3)]
+        return min(drawn, key=lambda q: 3 * len(q.words) + q.group)
 
     def _next(self, query: Query) -> Query:
         move = self._names[self._dice.weighted(self._moves)]

@@ -3,7 +3,10 @@
 from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate
+from math import fsum, sqrt
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from qac.data_prep.sample import Kind, Topic, read_kinds, read_topics
@@ -14,9 +17,9 @@ Step = Literal["same", "add", "drop", "replace", "none"]
 
 # Shares of queries of 1, 2, ... and 6 or more words among all draws. A session starts with the shorter of two draws,
 # so these ask for longer queries than the log will have in the end.
-_WORD_SHARES: Final = (0.08, 0.20, 0.24, 0.20, 0.13, 0.15)
+_WORD_SHARES: Final = (0.07, 0.18, 0.23, 0.18, 0.14, 0.20)
 # How a topic's interest is divided over its parts.
-_HEADS, _NAMES, _ALSO, _ASK = 0.42, 0.42, 0.10, 0.06
+_HEADS, _NAMES, _ALSO, _ASK = 0.38, 0.46, 0.08, 0.08
 _ITEMS: Final = 0.7  # of a name's interest, as far as it has items
 _NEIGHBOURS: Final = 3  # how far names listed near each other are taken to be alternatives
 
@@ -45,21 +48,20 @@ class Pool:
     """Queries with weights, to draw from; the most likely first."""
 
     def __init__(self, weighted: Iterable[tuple[Query, float]]) -> None:
-        pairs = sorted(weighted, key=lambda pair: -pair[1])
-        self.queries = [query for query, _ in pairs]
-        self.weights = [weight for _, weight in pairs]
-        self._cumulative = list(accumulate(self.weights))
-
-    def __bool__(self) -> bool:
-        return bool(self.queries)
+        self.pairs = sorted(weighted, key=_weight, reverse=True)
+        self._cumulative = list(accumulate(map(_weight, self.pairs)))
 
     def draw(self, at: float) -> Query:
         """Return the query at ``at`` (0 to 1) of the weight."""
-        return self.queries[min(bisect(self._cumulative, at * self._cumulative[-1]), len(self.queries) - 1)]
+        return self.pairs[min(bisect(self._cumulative, at * self._cumulative[-1]), len(self.pairs) - 1)][0]
 
-    def following(self, query: Query, kind: Step) -> "Pool":
-        """Return those queries of the pool to which ``query`` leads by a step of this kind."""
-        return Pool((q, w) for q, w in zip(self.queries, self.weights, strict=True) if step(query, q) == kind)
+    def following(self, query: Query, kind: Step) -> "Pool | None":
+        """Return those queries of the pool to which ``query`` leads by a step of this kind, if there are any."""
+        pairs = [pair for pair in self.pairs if step(query, pair[0]) == kind]
+        return Pool(pairs) if pairs else None
+
+
+_weight = itemgetter(1)
 
 
 @dataclass(slots=True)
@@ -95,19 +97,24 @@ class Universe:
             self.subjects.append(_subject(number, len(topic.heads), len(topic.names), draft, lengths))
         for subject, near in zip(self.subjects, _related(topics), strict=True):
             subject.near = near
+        scales = map(_popularity, topics)
         self.queries = Pool(
-            pair
-            for number, subject in enumerate(self.subjects)
-            for scale in [_popularity(topics[number])]
-            for pair in ((q, scale * w) for q, w in zip(subject.queries.queries, subject.queries.weights, strict=True))
+            (query, scale * weight)
+            for subject, scale in zip(self.subjects, scales, strict=True)
+            for query, weight in subject.queries.pairs
         )
 
 
-def _popularity(topic: Topic) -> int:
-    # What there is more to say about is asked for more often.
-    return sum(len(entries) for entries in (topic.heads, topic.also, topic.ask)) + sum(
-        1 + len(name.items) for name in topic.names
-    )
+@cache
+def universe() -> Universe:
+    """Return the one universe; making it takes a second."""
+    return Universe()
+
+
+def _popularity(topic: Topic) -> float:
+    # What there is more to say about is asked for more often. (Of all powers, sqrt is exact on every machine.)
+    entries = len(topic.heads) + len(topic.also) + len(topic.ask) + sum(1 + len(name.items) for name in topic.names)
+    return sqrt(entries)
 
 
 def _draft(topic: Topic, kinds: dict[str, Kind]) -> list[dict[str, float]]:
@@ -137,7 +144,7 @@ def _draft(topic: Topic, kinds: dict[str, Kind]) -> list[dict[str, float]]:
 def _zipf(total: float, things: list[T], power: int = 1) -> list[tuple[float, T]]:
     """Return the things with weights that fall with their rank, as 1 / rank ** power, and sum to ``total``."""
     weights = [1 / rank**power for rank in range(1, len(things) + 1)]
-    whole = sum(weights)
+    whole = fsum(weights)  # exact; what sum() does with floats depends on the version of Python
     return [(total * w / whole, thing) for w, thing in zip(weights, things, strict=True)]
 
 
@@ -146,7 +153,7 @@ def _render(
 ) -> dict[str, float]:
     head = topic.heads[turn % len(topic.heads)] if topic.kind in _MIXED else topic.heads[0]
     group: dict[str, float] = {}
-    for share, form in _zipf(weight, forms, power=2):
+    for share, form in _zipf(weight, forms):
         if not _repeats(form, text, head):
             query = form.replace("{head}", head).replace("{other}", other).replace("{}", text)
             _merge(group, {query: share})
@@ -173,7 +180,7 @@ def _length_factors(weighted: Iterable[tuple[str, float]]) -> list[float]:
     mass = [0.0] * len(_WORD_SHARES)
     for text, weight in weighted:
         mass[_length(text)] += weight
-    return [share * sum(mass) / m for share, m in zip(_WORD_SHARES, mass, strict=True)]
+    return [share * fsum(mass) / m for share, m in zip(_WORD_SHARES, mass, strict=True)]
 
 
 def _length(text: str) -> int:
@@ -181,10 +188,12 @@ def _length(text: str) -> int:
 
 
 def _subject(number: int, heads: int, names: int, draft: list[dict[str, float]], lengths: list[float]) -> Subject:
-    groups = [
-        Pool((Query(t, frozenset(t.split()), number, g), w * lengths[_length(t)]) for t, w in group.items())
-        for g, group in enumerate(draft)
-    ]
+    groups = []
+    for g, group in enumerate(draft):
+        # What a group is about comes first in it. Long titles are no more popular than short ones.
+        factors = [lengths[min(_length(text), 2) if i == 0 else _length(text)] for i, text in enumerate(group)]
+        queries = [Query(text, frozenset(text.split()), number, g) for text in group]
+        groups.append(Pool((q, w * f) for q, w, f in zip(queries, group.values(), factors, strict=True)))
     subject = Subject(_joined(groups), groups)
     for g in range(heads, heads + names):
         beside = range(max(heads, g - _NEIGHBOURS), min(heads + names, g + _NEIGHBOURS + 1))
@@ -193,7 +202,7 @@ def _subject(number: int, heads: int, names: int, draft: list[dict[str, float]],
 
 
 def _joined(pools: list[Pool]) -> Pool:
-    return Pool(pair for pool in pools for pair in zip(pool.queries, pool.weights, strict=True))
+    return Pool(pair for pool in pools for pair in pool.pairs)
 
 
 def _related(topics: list[Topic]) -> list[list[int]]:
