@@ -43,7 +43,7 @@ const char *qac_strerror(int code);
 enum {
     QAC_TERM_WORD = 1,   /* a word: a run without spaces */
     QAC_TERM_BIGRAM = 2, /* two words in a row */
-    QAC_TERM_QUERY = 4,  /* a whole text */
+    QAC_TERM_QUERY = 4,  /* a whole text, where it is not already a word or a pair */
     QAC_TERM_CHARS = 8   /* character n-grams; the one at code point i counts 1/(i+1)^position_decay */
 };
 

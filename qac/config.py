@@ -36,8 +36,8 @@ class IndexConfig:
     """
 
     kind: IndexKind = "hybrid"
-    depth: int = 8
-    max_leaf: int = 64
+    depth: int = 3
+    max_leaf: int = 128
     branching: int = 16
     seed: int = 0
 
@@ -59,7 +59,7 @@ class RankerConfig:
     tolerance: float = 1e-4
     """Learning stops when one pass gains less than this share of the loss."""
     max_passes: int = 60
-    prune: float = 0.02
+    prune: float = 0.1
     """Weights smaller than this in absolute value are left out."""
 
     def __post_init__(self) -> None:

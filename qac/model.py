@@ -1,4 +1,4 @@
-"""What is in a model file, for those who read it (:mod:`qac.saving` writes it, :mod:`qac.verification` checks it whole).
+"""What is in a model file, for its readers (:mod:`qac.saving` writes it, :mod:`qac.verification` checks it whole).
 
 Serving imports this and nothing of training.
 """

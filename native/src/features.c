@@ -26,7 +26,7 @@ static void add_words(const qac_vectorizer *v, const char *doc, size_t begin, si
                       term_list *list)
 {
     size_t before = 0, before_end = 0;
-    bool has_before = false;
+    uint32_t words = 0;
     for (size_t i = begin; i < end;) {
         while (i < end && doc[i] == ' ')
             i++;
@@ -37,16 +37,18 @@ static void add_words(const qac_vectorizer *v, const char *doc, size_t begin, si
             break;
         if (v->kinds & QAC_TERM_WORD)
             add(list, qac_hash(doc + word, i - word, QAC_TERM_WORD), v->word_weight * age_factor, QAC_TERM_WORD, word, i);
-        if ((v->kinds & QAC_TERM_BIGRAM) && has_before) {
+        if ((v->kinds & QAC_TERM_BIGRAM) && words) {
             /* Hash of the two words' hashes: what stands between them does not matter. */
             uint64_t h = qac_hash(doc + before, before_end - before, QAC_TERM_BIGRAM);
             add(list, qac_hash(doc + word, i - word, h), v->bigram_weight * age_factor, QAC_TERM_BIGRAM, before, i);
         }
         before = word;
         before_end = i;
-        has_before = true;
+        words++;
     }
-    if ((v->kinds & QAC_TERM_QUERY) && has_before)
+    /* A text of one or two words is already a term: the word, or the pair. */
+    const uint32_t covered = v->kinds & QAC_TERM_BIGRAM ? 2 : v->kinds & QAC_TERM_WORD ? 1 : 0;
+    if ((v->kinds & QAC_TERM_QUERY) && words > covered)
         add(list, qac_hash(doc + begin, end - begin, QAC_TERM_QUERY), v->query_weight * age_factor, QAC_TERM_QUERY, begin,
             end);
 }

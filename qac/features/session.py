@@ -12,8 +12,9 @@ from qac.features.base import HashedTfidfVectorizer
 class SessionVectorizer(HashedTfidfVectorizer):
     """TF-IDF of a session's earlier queries.
 
-    Terms are the words of a query, its pairs of neighbouring words, and the query as a whole. A term of the query that
-    lies ``age`` queries back (the last one: 0) counts its kind's weight times ``age_decay ** age``.
+    Terms are the words of a query, its pairs of neighbouring words, and the query as a whole where it is not already one
+    of these. A term of the query that lies ``age`` queries back (the last one: 0) counts its kind's weight times
+    ``age_decay ** age``.
 
     Parameters
     ----------
@@ -47,8 +48,13 @@ class SessionVectorizer(HashedTfidfVectorizer):
 
     def config(self) -> VectorizerConfig:
         """Return the settings of the native code."""
+        kinds = (
+            (_native.TERM_WORD if self.word_weight > 0 else 0)
+            | (_native.TERM_BIGRAM if self.bigram_weight > 0 else 0)
+            | (_native.TERM_QUERY if self.query_weight > 0 else 0)
+        )
         return VectorizerConfig(
-            kinds=_native.TERM_WORD | _native.TERM_BIGRAM | _native.TERM_QUERY,
+            kinds=kinds,
             history=self.history,
             age_decay=self.age_decay,
             word_weight=self.word_weight,
