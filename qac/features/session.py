@@ -12,8 +12,8 @@ from qac.features.base import HashedTfidfVectorizer
 class SessionVectorizer(HashedTfidfVectorizer):
     """TF-IDF of a session's earlier queries.
 
-    Terms are the words of a query, its pairs of neighbouring words, and the query as a whole where it is not already one
-    of these. A term of the query that lies ``age`` queries back (the last one: 0) counts its kind's weight times
+    Terms are the words of a query, its pairs of neighbouring words, and the query as a whole where it is not already
+    one of these. A term of the query that lies ``age`` queries back (the last one: 0) counts its kind's weight times
     ``age_decay ** age``.
 
     Parameters

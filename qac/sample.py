@@ -1,0 +1,97 @@
+"""The sample model: trained once from the synthetic sample log, kept in the user's cache folder.
+
+It is what the command line answers from where no model is named, and what the demonstrations show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from qac._version import __version__
+from qac.config import TrainingConfig
+from qac.errors import ModelError, OutputError
+
+NOTICE = "The sample log is synthetic: made up by a program from lists of topics. Nobody searched for these things."
+
+
+def sample_model(*, quiet: bool = False) -> Path:
+    """Return the path of the sample model; train it if this version has not yet.
+
+    That takes some ten seconds, with progress bars and a line of explanation on standard error unless ``quiet``. The
+    file appears whole or not at all, so any number of processes may do this at once.
+
+    Raises
+    ------
+    OutputError
+        The cache folder cannot be written to.
+    """
+    path = sample_model_path()
+    if _is_usable(path):
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(
+            f"cannot make the folder {path.parent} for the sample model: {e.strerror}; "
+            "set XDG_CACHE_HOME to a folder that you may write to, or name a model with --model"
+        ) from e
+    if not quiet:
+        print(f"qac: training the sample model (once, about ten seconds) into {path}", file=sys.stderr)
+    _train(path, quiet)
+    return path
+
+
+def sample_model_path() -> Path:
+    """Return where the sample model of this version is, trained or not."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification says to ignore relative paths.
+    cache = Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+    return cache / "qac" / f"sample-{__version__}-{_fingerprint()}.qac"
+
+
+def _fingerprint() -> str:
+    """Return a digest of all that the sample model is made from: another vocabulary, another file."""
+    digest = hashlib.sha256(repr(TrainingConfig()).encode())
+    # Found, not imported: this runs for every request of the command line, and importing would cost more.
+    spec = find_spec("qac.data_prep")
+    assert spec
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0])
+    for source in (folder / "sample_log.py", *sorted(folder.glob("sample/*.txt")), *sorted(folder.glob("sample/*.py"))):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether the model is there and whole: one that was damaged is trained anew."""
+    from qac.model import load_model
+
+    if not path.exists():
+        return False
+    try:
+        load_model(path)
+    except ModelError:
+        return False
+    return True
+
+
+def _train(path: Path, quiet: bool) -> None:
+    from qac.data_prep import PrepOptions, prepare
+    from qac.data_prep.sample_log import write_sample_log
+    from qac.examples import normalize_examples, read_examples
+    from qac.files import check_writable
+    from qac.saving import save_model
+    from qac.training import train
+
+    check_writable(path)
+    with tempfile.TemporaryDirectory(prefix="qac-sample-") as folder:
+        log, data = Path(folder, "log.tsv"), Path(folder, "data")
+        write_sample_log(log, quiet=quiet)
+        prepare([log], data, PrepOptions(split="100/0/0", quiet=quiet))
+        trained = train(normalize_examples(read_examples(data / "train.jsonl")), quiet=quiet)
+    save_model(trained, path)
