@@ -20,6 +20,7 @@ from typing import Final, Literal
 from qac.data_prep.sample.universe import Query, Step, step, universe
 from qac.errors import QacError
 from qac.files import atomic_writer
+from qac.progress import progress
 
 SESSIONS: Final = 33_000
 SEED: Final = 7
@@ -138,26 +139,30 @@ class _Sessions:
         return text[:at] + (pair[::-1], pair[1], pair[0] + pair)[self._dice.below(3)] + text[at + 2 :]
 
 
-def generate(seed: int = SEED, sessions: int = SESSIONS) -> Iterator[tuple[str, int, str]]:
-    """Yield the rows of the log, by time: user, seconds since 1970, query."""
+def generate(seed: int = SEED, sessions: int = SESSIONS, *, quiet: bool = True) -> Iterator[tuple[str, int, str]]:
+    """Yield the rows of the log, by time: user, seconds since 1970, query. ``quiet``: no progress bar."""
     dice = Dice(seed)
     source = _Sessions(dice)
     hours = list(accumulate(_HOURS))
     users = max(sessions // _SESSIONS_PER_USER, 1)
     rows: list[tuple[int, int, str, str]] = []
-    for _ in range(sessions):
-        user = int(users * dice.roll() * dice.roll())  # some search much more than others
-        time = _START + ((dice.below(_DAYS) * 24 + dice.weighted(hours)) * 3600 + dice.below(3600))
-        for query in source.session():
-            rows.append((time, len(rows), f"u{user:05d}", query))
-            pause = dice.roll()
-            time += 5 + int(600 * pause * pause * pause)
+    with progress(sessions, "make up searches", unit=" sessions", quiet=quiet) as bar:
+        for _ in range(sessions):
+            user = int(users * dice.roll() * dice.roll())  # some search much more than others
+            time = _START + ((dice.below(_DAYS) * 24 + dice.weighted(hours)) * 3600 + dice.below(3600))
+            for query in source.session():
+                rows.append((time, len(rows), f"u{user:05d}", query))
+                pause = dice.roll()
+                time += 5 + int(600 * pause * pause * pause)
+            bar.update()
     rows.sort()
     for time, _, name, query in rows:
         yield name, time, query
 
 
-def write_sample_log(path: str | os.PathLike[str], seed: int = SEED, sessions: int = SESSIONS) -> int:
+def write_sample_log(
+    path: str | os.PathLike[str], seed: int = SEED, sessions: int = SESSIONS, *, quiet: bool = True
+) -> int:
     """Write the log as ``user TAB time TAB query`` lines; return how many.
 
     Raises
@@ -167,7 +172,7 @@ def write_sample_log(path: str | os.PathLike[str], seed: int = SEED, sessions: i
     """
     rows = 0
     with atomic_writer(path) as f:
-        for user, time, query in generate(seed, sessions):
+        for user, time, query in generate(seed, sessions, quiet=quiet):
             f.write(f"{user}\t{time}\t{query}\n".encode())
             rows += 1
     return rows
@@ -184,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sessions", type=int, default=SESSIONS, help="default: %(default)s")
     args = parser.parse_args(argv)
     try:
-        rows = write_sample_log(args.out, args.seed, args.sessions)
+        rows = write_sample_log(args.out, args.seed, args.sessions, quiet=False)
     except QacError as e:
         print(f"error: {e}", file=sys.stderr)
         return 1

@@ -28,7 +28,7 @@ def sample_model(*, quiet: bool = False) -> Path:
     Raises
     ------
     OutputError
-        The cache folder cannot be written to.
+        There is no cache folder, or it cannot be written to.
     """
     path = sample_model_path()
     if _is_usable(path):
@@ -49,8 +49,13 @@ def sample_model(*, quiet: bool = False) -> Path:
 def sample_model_path() -> Path:
     """Return where the sample model of this version is, trained or not."""
     named = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification says to ignore relative paths.
-    cache = Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+    try:
+        # The XDG specification says to ignore relative paths.
+        cache = Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+    except RuntimeError as e:
+        raise OutputError(
+            "there is no home folder to keep the sample model in; set XDG_CACHE_HOME, or name a model with --model"
+        ) from e
     return cache / "qac" / f"sample-{__version__}-{_fingerprint()}.qac"
 
 

@@ -70,11 +70,6 @@ def read_topics() -> list[Topic]:
     return [_topic(title, lines) for family in FAMILIES for title, lines in _blocks(family)]
 
 
-def sources() -> bytes:
-    """Return the content of all files: what a fingerprint of the vocabulary is taken of."""
-    return b"".join(_read(name).encode() for name in (*FAMILIES, "kinds"))
-
-
 def _topic(title: str, lines: list[tuple[str, str, list[str]]]) -> Topic:
     kind, _, heads = title.partition(":")
     topic = Topic(kind, _split(heads))

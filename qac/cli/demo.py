@@ -66,10 +66,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _complete(completer: Completer, prefix: str, prevs: list[str], k: int) -> dict[str, Any]:
     """Return the completions of ``prefix`` without a previous query and after each of ``prevs``."""
-    answers = [{"prev": prev, "completions": completer.complete(prefix, prev, k)} for prev in ("", *prevs)]
-    for answer in answers:
-        answer["completions"] = [{"text": c.text, "score": c.score} for c in answer["completions"]]
-    return {"prefix": prefix, "answers": answers}
+
+    def answer(prev: str) -> dict[str, Any]:
+        completions = completer.complete(prefix, prev, k)
+        return {"prev": prev, "completions": [{"text": c.text, "score": c.score} for c in completions]}
+
+    return {"prefix": prefix, "answers": [answer(prev) for prev in ("", *prevs)]}
 
 
 def _format(entry: dict[str, Any]) -> str:
