@@ -20,7 +20,7 @@ from pathlib import Path
 from qac.errors import OutputError
 
 _HIDDEN = ".prep-"
-_CURE = "free some space or name another folder; what was there before is untouched"
+_CURE = "name a folder you may write to, with space enough; what was there before is untouched"
 
 
 @contextlib.contextmanager
@@ -85,6 +85,8 @@ class StagedFolder:
             _sync(self.target)
 
     def _make_target(self, undo: contextlib.ExitStack) -> None:
+        if self.target.exists() and not self.target.is_dir():
+            raise OutputError(f"cannot write to {self.target}: it is a file; name a folder")
         missing = [p for p in (self.target, *self.target.parents) if not p.exists()]
         self.target.mkdir(parents=True, exist_ok=True)
         for folder in reversed(missing):  # removed again, innermost first, if they are still empty at the end

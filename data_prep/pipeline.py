@@ -17,7 +17,7 @@ from qac._version import __version__
 from qac.data_prep.output import StagedFolder, writing
 from qac.data_prep.prefixes import seed_key
 from qac.data_prep.readers import AUTO, READERS, ReaderOptions, detect
-from qac.data_prep.records import PARTS, Event, Part, Transition
+from qac.data_prep.records import PARTS, Event, Part, Scope, Transition
 from qac.data_prep.sessions import Session, cut, encode
 from qac.data_prep.sorter import RunSorter
 from qac.data_prep.source import STDIN, Source, check_encoding, open_source, size_of
@@ -103,21 +103,22 @@ class _Preparation:
             raise InputError("--split-dates splits by time; leave out --split-by session")
 
     def run(self, out: str | os.PathLike[str]) -> dict[str, Any]:
-        with StagedFolder(out, self.options.tmp) as folder, contextlib.ExitStack() as files:
-            with writing(out):
+        tmp = self.options.tmp
+        where = os.fspath(out) if tmp is None else f"{os.fspath(out)} or the temporary files in {os.fspath(tmp)}"
+        with StagedFolder(out, tmp) as folder:
+            with writing(where), contextlib.ExitStack() as files:
                 parts: dict[Part, IO[bytes]] = {
                     part: files.enter_context(open(folder.path(file_name(part)), "wb", 1 << 20)) for part in PARTS
                 }
-            writer = PartWriter(parts, self.options.prefixes, self.seed)
-            sorter = RunSorter(folder.scratch)
-            with writing(folder.scratch if self.options.tmp else out):
+                writer = PartWriter(parts, self.options.prefixes, self.seed)
+                sorter = RunSorter(folder.scratch)
                 self._read(sorter, writer)
                 self.tally.check()
                 split = self._choose_split(sorter)
                 self._write(sorter, split, writer)
-                self._check_result(writer)
-                files.close()
-                stats = self._stats(split, writer)
+            self._check_result(writer)
+            stats = self._stats(split, writer)
+            with writing(where):
                 _write_reports(folder, stats, self.tally.samples)
             folder.commit([*map(file_name, PARTS), BAD_LINES], last=STATS)
         return stats
@@ -173,8 +174,7 @@ class _Preparation:
             self.untimed += 1
         else:
             self.timed += 1
-        if event.identifier:
-            self.known += 1
+        self.known += event.scope is not Scope.ALONE
         self.tally.kept += 1
         sorter.add(encode(event, query, len(sorter)))
 
@@ -211,7 +211,8 @@ class _Preparation:
             part = "train" if first == "train" else part
         if self.options.history is not None:
             history = history[-self.options.history :]
-        writer.write(part, history, query, key, transition.count, prefix)
+        # The row's number keeps equal rows from getting equal prefixes.
+        writer.write(part, history, query, b"%b/%d" % (key, self.tally.rows), transition.count, prefix)
 
     def _first_queries(self, alone: bool) -> FirstQueries:
         return self.options.first_queries or ("all" if alone else "train")

@@ -35,6 +35,7 @@ class _Rejoined(io.RawIOBase):
     def __init__(self, head: bytes, rest: IO[bytes]) -> None:
         self._head = memoryview(head)
         self._rest = rest
+        self.served = 0
 
     def readable(self) -> bool:
         return True
@@ -44,30 +45,33 @@ class _Rejoined(io.RawIOBase):
             n = min(len(buffer), len(self._head))
             buffer[:n] = self._head[:n]
             self._head = self._head[n:]
-            return n
-        data = self._rest.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        else:
+            data = self._rest.read(len(buffer))
+            n = len(data)
+            buffer[:n] = data
+        self.served += n
+        return n
 
 
 class Source:
     """One opened input."""
 
-    def __init__(self, name: str, path: Path | None, raw: IO[bytes], stream: IO[bytes], head: bytes, encoding: str):
+    def __init__(self, name: str, path: Path | None, packed: _Rejoined, stream: IO[bytes], head: bytes, encoding: str):
         self.name = name
         self.path = path
         self.head = head
         """The first bytes, unpacked: enough to tell formats apart."""
         self.encoding = encoding
-        self._raw = raw
+        self.fraction: float | None = None
+        """How much was read, where a reader opens the path itself."""
+        self._packed = packed
         self._stream = io.BufferedReader(_Rejoined(head, stream), 1 << 18)
 
     def position(self) -> int:
         """Return how many bytes of the file itself were consumed: for progress bars."""
-        try:
-            return self._raw.tell()
-        except (OSError, ValueError):
-            return 0
+        if self.fraction is not None:
+            return int(self.fraction * (size_of(self.name) or 0))
+        return self._packed.served
 
     @property
     def suffix(self) -> str:
@@ -178,10 +182,11 @@ def open_source(log: str, encoding: str = "utf-8") -> Iterator[Source]:
                 raw = stack.enter_context(open(log, "rb"))
         with _readable(name):
             magic = raw.read(HEAD_BYTES)
-            stream = _unpack(cast(IO[bytes], io.BufferedReader(_Rejoined(magic, raw))), magic)
+            packed = _Rejoined(magic, raw)
+            stream = _unpack(cast(IO[bytes], io.BufferedReader(packed, 1 << 18)), magic)
             head = stream.read(HEAD_BYTES)
         _check_text(name, head)
-        yield Source(name, path, raw, stream, head, encoding)
+        yield Source(name, path, packed, stream, head, encoding)
 
 
 def _check_text(name: str, head: bytes) -> None:

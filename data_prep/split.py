@@ -91,7 +91,7 @@ class HashSplit:
 class StartHistogram:
     """Counts session starts in bounded memory; exact until there are ``max_bins`` different ones, then coarser."""
 
-    max_bins: int = 1 << 20
+    max_bins: int = 1 << 18
     width: int = 1
     bins: Counter[int] = field(default_factory=Counter)
 
@@ -102,7 +102,8 @@ class StartHistogram:
             self._coarsen()
 
     def _coarsen(self) -> None:
-        while len(self.bins) > self.max_bins // 2:
+        # Two bins always remain if there are times before and after 1970: -1 and 0 are each their own half.
+        while len(self.bins) > max(2, self.max_bins // 2):
             self.width *= 2
             coarser: Counter[int] = Counter()
             for i, n in self.bins.items():

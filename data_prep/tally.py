@@ -86,6 +86,6 @@ class Tally:
             worst = self.bad.most_common(1)[0][0]
             sample = next(s for s in self.samples if f": {worst}: " in s)
             raise InputError(
-                f"{bad:,} of {rows:,} lines could not be read, --max-bad-share allows {self.max_bad_share:.0%}; "
+                f"{bad:,} of {rows:,} lines could not be read, --max-bad-share allows {self.max_bad_share:g} of them; "
                 f"{sample!a}; {_CURES[worst]}"
             )

@@ -27,7 +27,7 @@ def _in_range(milliseconds: int) -> int:
 
 
 def _iso(text: str) -> int:
-    return _since_epoch(datetime.fromisoformat(text))
+    return _since_epoch(datetime.fromisoformat(text.strip()))
 
 
 def _epoch(text: str) -> int:

@@ -48,7 +48,8 @@ def detect(source: Source, options: ReaderOptions) -> str:
     elif first.lstrip().startswith("{"):
         known = "jsonl"
     else:
-        known = _BY_SUFFIX.get(source.suffix)
+        known = None
+    known = known or _BY_SUFFIX.get(source.suffix)
     if known:
         return known
     if sum("\t" in line for line in lines) * 2 > len(lines):

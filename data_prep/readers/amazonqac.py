@@ -50,6 +50,7 @@ class AmazonQacReader:
                     )
                 self.layout = " ".join(columns)
                 number = 0
+                total = file.metadata.num_rows
                 for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
                     values = [batch.column(c).to_pylist() for c in columns]
                     for row in zip(*values, strict=True):
@@ -57,6 +58,7 @@ class AmazonQacReader:
                         record = self._record(columns, row, f"{source.name}: row {number}", tally)
                         if record is not None:
                             yield record
+                    source.fraction = number / total
         except (pyarrow.ArrowException, OSError) as e:
             raise InputError(
                 f"{source.name}: not a whole parquet file ({str(e).splitlines()[0]:.120}); fetch it again"

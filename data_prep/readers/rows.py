@@ -69,7 +69,7 @@ def _parse_on(
 def _parse(text: str, delimiter: str) -> list[str] | None:
     """Return the fields of one record, None if its quotes are not in order."""
     try:
-        rows = list(csv.reader(text.split("\n"), delimiter=delimiter, strict=True))
+        rows = list(csv.reader([part + "\n" for part in text.split("\n")], delimiter=delimiter, strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None
