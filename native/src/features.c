@@ -46,9 +46,9 @@ static void add_words(const qac_vectorizer *v, const char *doc, size_t begin, si
         before_end = i;
         words++;
     }
-    /* A text of one or two words is already a term: the word, or the pair. */
-    const uint32_t covered = v->kinds & QAC_TERM_BIGRAM ? 2 : v->kinds & QAC_TERM_WORD ? 1 : 0;
-    if ((v->kinds & QAC_TERM_QUERY) && words > covered)
+    /* A text of one or two words may already be a term: the word, or the pair. */
+    const bool covered = (words == 1 && (v->kinds & QAC_TERM_WORD)) || (words == 2 && (v->kinds & QAC_TERM_BIGRAM));
+    if ((v->kinds & QAC_TERM_QUERY) && words && !covered)
         add(list, qac_hash(doc + begin, end - begin, QAC_TERM_QUERY), v->query_weight * age_factor, QAC_TERM_QUERY, begin,
             end);
 }
