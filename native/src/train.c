@@ -394,11 +394,13 @@ int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const 
     pthread_t *thread = qac_alloc(training->threads, sizeof *thread);
     int status = QAC_ENOMEM;
     uint32_t started = 0;
+    if (all)
+        memset(all, 0, tree->nodes * sizeof *all);
+    if (r)
+        *r = (qac_rankers){.ranker = all, .nodes = all ? tree->nodes : 0};
     if (!r || !jobs || !sh.loss || !all || !thread)
         goto done;
-    memset(all, 0, tree->nodes * sizeof *all);
     memset(sh.loss, 0, tree->nodes * sizeof *sh.loss);
-    *r = (qac_rankers){.ranker = all, .nodes = tree->nodes};
     sh.out = r;
     sh.jobs = jobs;
     uint64_t total = 0;
@@ -439,10 +441,10 @@ done:
         *out = r;
         return QAC_OK;
     }
-    if (r && all)
-        r->ranker = all, r->nodes = tree->nodes, qac_rankers_free(r);
+    if (r)
+        qac_rankers_free(r); /* frees `all`, which it owns */
     else
-        free(r), free(all);
+        free(all);
     return status;
 }
 
