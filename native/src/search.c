@@ -328,12 +328,15 @@ static choice weigh(const search *q, const qac_node *node)
     }
     if (w.matching > 1)
         rank_children(q, node, w.first, w.last);
-    w.total = w.mass;
-    for (uint32_t i = 0; i < s->n_touched; i++) {
-        const uint32_t c = s->touched[i];
-        s->z[c] = qac_exp(s->z[c]);
-        w.total += s->mass[c] * (s->z[c] - 1);
+    if (s->n_touched == 0) {
+        w.total = w.mass;
+        return w;
     }
+    for (uint32_t i = 0; i < s->n_touched; i++)
+        s->z[s->touched[i]] = qac_exp(s->z[s->touched[i]]);
+    /* A sum of positive terms: correcting w.mass instead would cancel where all children are pushed down. */
+    for (uint32_t c = w.first; c < w.last; c++)
+        w.total += s->is_touched[c] ? s->mass[c] * s->z[c] : s->mass[c];
     return w;
 }
 
