@@ -72,7 +72,7 @@ static inline double qac_exp(double x)
 {
     if (x > 700)
         x = 700;
-    if (x < -700)
+    if (!(x >= -700)) /* also what is not a number: only in a damaged model */
         x = -700;
     const double n = (double)(int)(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5));
     const double r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
