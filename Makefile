@@ -1,0 +1,81 @@
+# make help lists what there is. Set PYTHON to build with another Python, VENV to put the environment elsewhere.
+
+PYTHON ?= python3
+VENV ?= .venv
+CC ?= cc
+
+BIN = $(VENV)/bin
+# Setting up is done again only when what the installation is made from has changed.
+SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
+# setuptools maps these folders into the package (see pyproject.toml).
+MAPPED = $(wildcard data_prep webdemo)
+PYTHON_FILES = setup.py qac tests benchmarks $(MAPPED)
+
+C_FILES = $(wildcard native/src/*.c native/tests/*.c)
+C_INPUTS = native/qac.h $(C_FILES) $(wildcard native/src/*.h native/tests/*.h)
+C_FLAGS = -std=c11 -Wall -Wextra -Werror -Inative -Inative/src
+C_LIBS = -lm -lpthread
+SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: help demo test lint native-test bench wheel clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/.installed ## set up, train the sample model, show completions
+	$(BIN)/qac demo
+
+test: $(VENV)/.installed-test native/build/test ## run the tests, native ones first
+	native/build/test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev build/typed ## check style and types of the Python, warnings of the C
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	MYPYPATH=build/typed $(BIN)/mypy -p qac
+	$(CC) $(C_FLAGS) -O2 -fsyntax-only $(C_FILES)
+
+native-test: native/build/test-sanitized ## run the native tests under the address and undefined-behaviour sanitizers
+	native/build/test-sanitized
+
+bench: $(VENV)/.installed ## measure quality, speed and size on the sample log
+	$(foreach file,$(wildcard benchmarks/requirements.txt),$(BIN)/python -m pip install --quiet -r $(file))
+	$(BIN)/python benchmarks/run.py
+
+wheel: $(VENV)/.installed-dev ## build the sdist, and from it the wheel, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+clean: ## remove what was built; the virtual environment stays
+	rm -rf build dist native/build *.egg-info qac/_native/_core.c qac/_native/_core*.so $(VENV)/.installed*
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(SETUP_INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(SETUP_INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-dev: $(SETUP_INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.installed-test $(VENV)/.installed
+
+# The package as it is when installed, for mypy, which does not know of mapped folders.
+build/typed: $(MAPPED) qac
+	rm -rf $@
+	mkdir -p $@/qac
+	ln -s $(CURDIR)/qac/* $(addprefix $(CURDIR)/,$(MAPPED)) $@/qac/
+
+native/build/test: $(C_INPUTS)
+	mkdir -p $(@D)
+	$(CC) $(C_FLAGS) -O2 $(C_FILES) -o $@ $(C_LIBS)
+
+native/build/test-sanitized: $(C_INPUTS)
+	mkdir -p $(@D)
+	$(CC) $(C_FLAGS) $(SANITIZE) $(C_FILES) -o $@ $(C_LIBS)
