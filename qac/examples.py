@@ -9,14 +9,18 @@ stands for n equal ones). ``prev_query`` may be empty: the first query of a sess
 """
 
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from qac.errors import InputError
 from qac.text import Protocol, normalize, normalize_prefix
+
+MIN_COUNT: Final = 1e-3
+MAX_COUNT: Final = 1e12
+"""Counts beyond these would be lost in the sums of a model's tree, which has 53 bits for both ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def normalize_examples(examples: Iterable[Example], protocol: Protocol = "defaul
 def _parse(line: str, where: str) -> Example:
     try:
         record = json.loads(line)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise InputError(f"{where}: not JSON ({e}); give the JSON lines that `qac prep` writes") from e
     if not isinstance(record, dict):
         raise InputError(f"{where}: expected a JSON object, got {type(record).__name__}")
@@ -89,11 +93,14 @@ def _parse(line: str, where: str) -> Example:
     prefix = record.get("prefix", "")
     if not isinstance(prefix, str):
         raise InputError(f'{where}: "prefix" must be a string, got {prefix!r:.60}')
-    prev = record.get("prev_query") or ""
-    history = record.get("prev_queries") or ([prev] if prev else [])
+    prev, history = record.get("prev_query"), record.get("prev_queries")
+    if prev is None:
+        prev = ""
+    if history is None or history == []:
+        history = [prev] if prev else []
     if not isinstance(history, list) or not all(isinstance(q, str) for q in [prev, *history]):
         raise InputError(f'{where}: "prev_query" must be a string and "prev_queries" a list of strings')
     count = record.get("count", 1)
-    if isinstance(count, bool) or not isinstance(count, int | float) or not (0 < count < math.inf):
-        raise InputError(f'{where}: "count" must be a positive number, got {count!r:.60}')
+    if isinstance(count, bool) or not isinstance(count, int | float) or not MIN_COUNT <= count <= MAX_COUNT:
+        raise InputError(f'{where}: "count" must be a number from {MIN_COUNT:g} to {MAX_COUNT:g}, got {count!r:.60}')
     return Example(tuple(history), prefix, following, float(count))
