@@ -26,6 +26,8 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     try:
         if target.is_dir():
             raise OutputError(f"cannot write {target}: it is a folder; name a file in it")
+        if target.exists() and not target.is_file():  # replacing /dev/null would be a nasty surprise
+            raise OutputError(f"cannot write {target}: it is not a regular file; name one")
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent or Path("."))
     except OSError as e:
         raise OutputError(
