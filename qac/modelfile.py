@@ -105,7 +105,7 @@ class SectionFile:
         except FileNotFoundError as e:
             raise ModelError(f"there is no model at {self.path}; make one with `qac train` or check the path") from e
         except OSError as e:
-            raise ModelError(f"cannot read the model {self.path}: {e.strerror}") from e
+            raise ModelError(f"cannot read the model {self.path}: {e.strerror}; check path and permissions") from e
         self.sections = self._read_table()
         if check or (check is None and self.size <= _CHECKED_AT_OPEN):
             self.check()
@@ -114,7 +114,7 @@ class SectionFile:
         return ModelError(f"{self.path} {text}")
 
     def _read_table(self) -> dict[str, Section]:
-        magic, version, count, size, crc32, _ = _HEADER.unpack_from(self._map, 0)
+        magic, version, count, size, crc32, zero = _HEADER.unpack_from(self._map, 0)
         if magic != MAGIC:
             raise self._error("is not a qac model; make one with `qac train`")
         if version > VERSION:
@@ -122,7 +122,7 @@ class SectionFile:
                 f"has format version {version}, this qac reads up to {VERSION}; upgrade qac or train the model anew"
             )
         end = _HEADER.size + _ENTRY.size * count
-        if version < 1 or count > _MAX_SECTIONS or size < end:
+        if version < 1 or count > _MAX_SECTIONS or size < end or zero:
             raise self._error("is damaged: its header is not one that qac writes; copy or train it anew")
         if size != self.size:
             raise self._error(f"is incomplete: {self.size:,} of {size:,} bytes are there; copy or train it anew")
@@ -139,13 +139,23 @@ class SectionFile:
         return sections
 
     def check(self) -> None:
-        """Compare every section with its checksum. Raises ModelError for the first that differs."""
-        with memoryview(self._map) as whole:
-            for s in self.sections.values():
-                if zlib.crc32(whole[s.offset : s.offset + s.size]) != s.crc32:
-                    raise self._error(
-                        f'is damaged: section "{s.name}" does not match its checksum; copy or train it anew'
-                    )
+        """Compare every section with its checksum, and the bytes between them with 0.
+
+        Raises ModelError for the first that differs.
+        """
+        end = _HEADER.size + _ENTRY.size * len(self.sections)
+        for s in sorted(self.sections.values(), key=lambda s: s.offset):
+            if any(self._map[end : s.offset]):
+                raise self._error(f'is damaged: what stands before section "{s.name}" is not empty; copy it anew')
+            self._check(s)
+            end = s.offset + s.size
+        if any(self._map[end:]):
+            raise self._error("is damaged: what stands after its last section is not empty; copy it anew")
+
+    def _check(self, s: Section) -> None:
+        with memoryview(self._map) as whole, whole[s.offset : s.offset + s.size] as content:
+            if zlib.crc32(content) != s.crc32:
+                raise self._error(f'is damaged: section "{s.name}" does not match its checksum; copy or train it anew')
 
     def array(self, name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return a section as an array, read in place. Raises ModelError where it is missing or does not divide."""
@@ -156,8 +166,9 @@ class SectionFile:
         return np.frombuffer(self._map, item, section.size // item.itemsize, section.offset)
 
     def bytes(self, name: str) -> bytes:
-        """Return a copy of a section's bytes. Raises ModelError where it is missing."""
+        """Return a copy of a section's bytes. Raises ModelError where it is missing or does not match its checksum."""
         section = self._section(name)
+        self._check(section)
         return self._map[section.offset : section.offset + section.size]
 
     def _section(self, name: str) -> Section:
