@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from qac._native import TrainingState
+from qac._native import MAX_LABEL_BYTES, TrainingState
 from qac.config import TrainingConfig
+from qac.errors import InputError
 from qac.examples import Example
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
@@ -64,6 +65,14 @@ class _Collector:
                 self.example_weight.append(e.count)
             yield e
 
+    def number_rows_by_text(self) -> None:
+        """Renumber the rows in the order of their texts, so that the order of the examples does not show."""
+        texts = sorted(self.rows)
+        number = np.empty(len(texts), np.uint32)
+        number[[self.rows[t] for t in texts]] = np.arange(len(texts), dtype=np.uint32)
+        self.rows = {t: i for i, t in enumerate(texts)}
+        self.example_row = array("I", number[np.frombuffer(self.example_row, np.uint32)].tobytes())
+
 
 def train(
     examples: Iterable[Example],
@@ -97,6 +106,8 @@ def train(
     say = _Clock(log)
     collector = _Collector(config.history, config.use_prefix)
     labels = LabelTable.from_examples(collector.watch(examples))
+    _check_lengths(labels)
+    collector.number_rows_by_text()
     say(
         f"{len(labels):,} queries, {len(collector.example_row):,} examples of {len(collector.rows):,} distinct sessions"
     )
@@ -137,8 +148,17 @@ def train(
     return TrainedModel(config, labels, tree, rankers, session, prefix, summary)
 
 
+def _check_lengths(labels: LabelTable) -> None:
+    for text in labels.texts:
+        if 4 * len(text) > MAX_LABEL_BYTES < len(text.encode("utf-8")):
+            raise InputError(
+                f"a query is longer than {MAX_LABEL_BYTES:,} bytes, the most a model can hold: {text[:60]!r}...; "
+                "leave it out of the examples (`qac prep` leaves out all beyond --max-chars)"
+            )
+
+
 def _by_label(collector: _Collector, labels: LabelTable, X: sparse.csr_matrix) -> RankingExamples:
-    """Group the examples by label, equal (label, row) pairs summed: the order of the input does not matter."""
+    """Group the examples by label, equal (label, row) pairs summed."""
     label_of = np.fromiter((labels.find(q) for q in collector.queries), np.int64, count=len(collector.queries))
     label = label_of[np.frombuffer(collector.example_query, np.uint32)] if collector.queries else np.empty(0, np.int64)
     row = np.frombuffer(collector.example_row, np.uint32).astype(np.int64)
