@@ -6,6 +6,7 @@ import numpy as np
 
 from qac import _native
 from qac.errors import ModelError
+from qac.index.tree import LabelTree
 from qac.model import LoadedModel
 
 
@@ -31,24 +32,32 @@ def verify_model(model: LoadedModel) -> None:
             raise ModelError(f"{path} is damaged: query {label} cannot be read ({e}); copy or train it anew") from e
         require(text > before, f"query {label} is not in order")
         before = text
-    require(bool((a.tree.count > 0).all()), "a query's count is not positive")
+    require(bool((np.isfinite(a.tree.count) & (a.tree.count > 0)).all()), "a query's count is not positive")
 
-    node = a.tree.node
-    leaves = node[(node["flags"] & _native.NODE_LEAF) != 0]
-    held = np.zeros(len(a.tree.count), np.int64)
-    refs = a.tree.children
-    np.add.at(held, refs[refs >= _native.CHILD_LABEL] - _native.CHILD_LABEL, 1)
-    for leaf in leaves:
-        span = slice(leaf["lo"], leaf["hi"])
-        held[a.tree.members[span] if leaf["flags"] & _native.NODE_CLUSTERED else span] += 1
-    require(bool((held == 1).all()), "a query does not stand in the tree exactly once")
+    tree, node = LabelTree(a.tree), a.tree.node
+    for i in range(tree.n_nodes):
+        labels, flags = tree.labels(i), int(node["flags"][i])
+        require(bool((labels[1:] > labels[:-1]).all()), "a node's queries do not ascend")
+        if not flags & _native.NODE_LEAF:
+            below = np.concatenate([tree.labels(c) if c >= 0 else np.array([~c]) for c in tree.children(i)])
+            if flags & _native.NODE_CLUSTERS:
+                below.sort()
+            require(np.array_equal(below, labels), "the queries of a node are not those of its children")
 
     running = np.concatenate([[0.0], np.cumsum(a.tree.count, dtype=np.float64)])
     clustered = (node["flags"] & _native.NODE_CLUSTERED) != 0
-    for where, sums in ((~clustered, running), (clustered, a.member_mass)):
+    by_member = np.concatenate([[0.0], np.cumsum(a.tree.count[a.tree.members], dtype=np.float64)])
+    require(bool(np.allclose(a.member_mass, by_member)), "the running sum of the clusters' counts is not that")
+    for where, sums in ((~clustered, running), (clustered, by_member)):
         expected = sums[node["hi"][where]] - sums[node["lo"][where]]
         require(bool(np.allclose(node["mass"][where], expected)), "a node's count is not that of its queries")
 
+    rows = node["n_rows"].astype(np.int64)
+    require(
+        np.array_equal(node["row"], np.cumsum(rows) - rows) and rows.sum() == len(a.row_feature),
+        "the rows of weights of the nodes do not follow one another",
+    )
+    require(bool(np.isfinite(node["scale"]).all()), "a scale of weights is not a number")
     features = len(a.session_vocabulary) + len(a.prefix_vocabulary)
     row_size = np.diff(np.concatenate([[0], a.row_end.astype(np.int64)]))
     require(
@@ -61,3 +70,6 @@ def verify_model(model: LoadedModel) -> None:
     for v in (a.session_vocabulary, a.prefix_vocabulary):
         ids = np.sort(v.slot_id[v.slot_id != _native.NO_ID])
         require(np.array_equal(ids, np.arange(len(v))), "a vocabulary does not name each feature once")
+        require(
+            bool((np.isfinite(v.idf) & (v.idf > 0)).all()), "a feature's inverse document frequency is not positive"
+        )
