@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from qac._native import NativeError
 from qac.completion import Completion, check_k
-from qac.errors import InputError
+from qac.errors import InputError, ModelError
 from qac.explain import Explanation, explain
 from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
@@ -77,10 +78,15 @@ class Completer:
         ------
         InputError
             ``k`` is out of range.
+        ModelError
+            The file is damaged where this request reads it, and was opened without comparing all of it.
         """
         check_k(k)
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
-        found = self._native.complete(typed, self._session(prev), k, self._beam)
+        try:
+            found = self._native.complete(typed, self._session(prev), k, self._beam)
+        except (NativeError, UnicodeDecodeError) as e:
+            raise self._damaged(e) from e
         return [Completion(text, score) for text, score in found]
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str) -> Explanation:
@@ -92,12 +98,18 @@ class Completer:
             ``text`` is not a known query that starts with ``prefix``.
         """
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
-        explanation = explain(self._model, typed, self._session(prev), normalize(text, self._protocol))
+        try:
+            explanation = explain(self._model, typed, self._session(prev), normalize(text, self._protocol))
+        except (NativeError, UnicodeDecodeError) as e:
+            raise self._damaged(e) from e
         if explanation is None:
             raise InputError(
                 f"{text!r:.80} is not a query of the model that starts with {prefix!r:.80}: nothing to explain"
             )
         return explanation
+
+    def _damaged(self, error: Exception) -> ModelError:
+        return ModelError(f"{self._model.file.path} is damaged ({error}); run `qac verify`, copy or train it anew")
 
     def _session(self, prev: str | Sequence[str]) -> bytes:
         if isinstance(prev, str):
