@@ -8,6 +8,7 @@ Exit status: 0 done, 1 failed (one line on standard error says why and what to d
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -54,6 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the output's encoding cannot say is escaped; an unpaired surrogate as JSON escapes it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         args = build_parser().parse_args(argv)
         status: int = args.run(args)

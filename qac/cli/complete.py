@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_k(args.k)
     single = args.prefix is not None or bool(args.prev)
-    if not single and sys.stdin.isatty():
+    if not single and (sys.stdin is None or sys.stdin.isatty()):
         raise InputError('give --prefix, --prev or both, or requests on standard input (see "qac complete --help")')
     completer = load_completer(args.model, args.beam)
     return _one(completer, args) if single else _many(completer, args)
@@ -84,7 +84,7 @@ def _one(completer: Completer, args: argparse.Namespace) -> int:
 
 def _many(completer: Completer, args: argparse.Namespace) -> int:
     status = 0
-    for number, line in enumerate(sys.stdin, 1):
+    for number, line in enumerate(sys.stdin.buffer, 1):  # bytes: a line that is not UTF-8 is one bad line, not the end
         if not line.strip():
             continue
         try:
@@ -99,9 +99,9 @@ def _many(completer: Completer, args: argparse.Namespace) -> int:
     return status
 
 
-def _request(line: str, default_k: int) -> tuple[str, list[str], int]:
+def _request(line: bytes, default_k: int) -> tuple[str, list[str], int]:
     try:
-        record = json.loads(line)
+        record = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as e:
         raise InputError(f'not JSON ({e}); expected {{"prefix": ..., "prev": [...]}}') from e
     if not isinstance(record, dict):
