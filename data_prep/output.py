@@ -14,12 +14,14 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from qac.errors import OutputError
 
 _HIDDEN = ".prep-"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CURE = "name a folder you may write to, with space enough; what was there before is untouched"
 
 
@@ -128,8 +130,20 @@ def _sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    """Put off what signals do until the block is done.
+
+    Handlers are replaced rather than signals masked: a mask holds for one thread, and any other thread, a progress
+    bar's for instance, would take the signal and have the main thread interrupted all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():  # interrupts reach the main thread only
+        yield
+        return
+    arrived: list[int] = []
+    handlers = {s: signal.signal(s, lambda number, _: arrived.append(number)) for s in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        for late in arrived:
+            signal.raise_signal(late)

@@ -16,7 +16,7 @@ from pathlib import Path
 RUN_ROWS = 500_000
 """Rows per run: some 70 MB of memory."""
 MAX_RUNS = 128
-"""Runs merged at once; more are first merged into longer ones. Well below the usual limit on open files."""
+"""So many runs of one level are merged into a run of the next: few open files, and a row is merged once a level."""
 _BUFFER = 1 << 17
 
 
@@ -31,7 +31,7 @@ class RunSorter:
         self._run_rows = run_rows
         self._max_runs = max_runs
         self._rows: list[bytes] = []
-        self._runs: list[Path] = []
+        self._levels: list[list[Path]] = []
         self._made = 0
         self._sorted = True
         self._count = 0
@@ -50,30 +50,33 @@ class RunSorter:
         if not self._sorted:
             self._rows.sort()
             self._sorted = True
-        if not self._runs:
+        if not self._levels:
             return iter(self._rows)
         if self._rows:
             self._spill()
-        return self._merge(self._runs)
+        return self._merge([run for level in self._levels for run in level])
 
     def _spill(self) -> None:
         self._rows.sort()
-        self._write(iter(self._rows))
+        self._write(0, iter(self._rows))
         self._count += len(self._rows)
         self._rows = []
         self._sorted = True
-        if len(self._runs) >= self._max_runs:
-            runs, self._runs = self._runs, []
-            self._write(self._merge(runs))
-            for run in runs:
-                run.unlink()
 
-    def _write(self, lines: Iterator[bytes]) -> None:
+    def _write(self, level: int, lines: Iterator[bytes]) -> None:
         self._made += 1
         run = self._folder / f"run-{self._made:06}"
         with run.open("wb", _BUFFER) as f:
             f.writelines(lines)
-        self._runs.append(run)
+        if level == len(self._levels):
+            self._levels.append([])
+        runs = self._levels[level]
+        runs.append(run)
+        if len(runs) == self._max_runs:
+            self._write(level + 1, self._merge(runs))
+            for merged in runs:
+                merged.unlink()
+            runs.clear()
 
     @staticmethod
     def _merge(runs: list[Path]) -> Iterator[bytes]:

@@ -47,6 +47,22 @@ def test_files_appear_together_and_leave_others_alone(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"mine.txt": b"untouched", "new": b"1", "stats": b"2"}
 
 
+def test_an_interrupt_among_the_renames_waits_for_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def interrupted(*names: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with StagedFolder(tmp_path) as folder:
+        for name in ("a", "b", "stats"):
+            folder.path(name).write_text("new")
+        with pytest.raises(KeyboardInterrupt):
+            folder.commit(["a", "b"], last="stats")
+    assert contents(tmp_path) == dict.fromkeys(("a", "b", "stats"), b"new")
+
+
 def test_without_commit_nothing_changes(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("old")
     with StagedFolder(tmp_path) as folder:
