@@ -11,7 +11,7 @@ from qac.data_prep.sample_log import Dice, generate, main, write_sample_log
 from qac.text import normalize
 
 PAUSE = 1800
-GOLDEN = "f658de6bf57d629b437d450a943ef4842745d0056d6ec6f5ae1857244e0cc566"
+GOLDEN = "2bea2d5c7affbd88d0004bb69c65bc4b8e54d64eda0964780bd12823869e99f0"
 
 
 @pytest.fixture(scope="module")
