@@ -20,7 +20,9 @@ formats:
   auto         one of these, by the first lines and the extension; gz, bz2 and xz are unpacked on the way
 
 A session ends after --gap minutes without a query of that user; a column of session ids (--session) is taken as it is.
-First queries of sessions have no previous query; they count as queries people make and go to train.
+First queries of sessions have no previous query; those of the training part's sessions are written to train, for they
+say what people ask for. Counted pairs have neither sessions nor times: a hash of the pair decides its part, and rows
+without a previous query go to train.
 
   qac prep log.tsv --out data/
   qac prep log.csv.gz --user customer --time ts --query q --out data/
