@@ -130,7 +130,7 @@ enum {
 
 /* One node of the label tree. Nodes are numbered in breadth-first order; the root, node 0, is not clustered. */
 typedef struct {
-    double mass;         /* sum of its labels' counts */
+    double mass;         /* sum of its labels' weights */
     uint32_t lo, hi;
     uint32_t child;
     uint32_t n_children;
@@ -144,7 +144,7 @@ typedef struct {
     const qac_node *node;
     const uint32_t *children;
     const uint32_t *members;
-    const float *count;  /* [labels] */
+    const float *weight; /* [labels] how often each is asked for: the rankers' offset */
     uint32_t nodes, labels;
     uint64_t n_children, n_members; /* lengths of the two arrays */
 } qac_tree;
@@ -197,7 +197,11 @@ typedef struct {
     qac_vectorizer session, prefix;
     qac_vocabulary session_vocabulary, prefix_vocabulary; /* prefix: terms 0 when rankers do not read the prefix */
     qac_tree tree;
-    const double *member_mass;   /* [n_members + 1] running sum of counts in the order of members */
+    const double *member_mass;   /* [n_members + 1] running sum of weights in the order of members */
+    /* The same three, of counts: requests without a session are answered by popularity alone. */
+    const float *count;          /* [labels] */
+    const double *node_count;    /* [nodes] */
+    const double *member_count;  /* [n_members + 1] */
     const uint8_t *label_text;   /* front-coded strings */
     uint64_t label_text_size;
     const uint64_t *label_block; /* [(labels + 15) / 16] */
@@ -251,7 +255,7 @@ typedef struct {
     uint32_t node;        /* where the choice was made */
     uint32_t choice;      /* which child: 0 .. node's children - 1 */
     uint32_t alternatives;/* children that match the prefix */
-    double prior;         /* the child's share of the counts among them */
+    double prior;         /* the child's share of the mass among them */
     double probability;   /* its share with the session */
     uint32_t push_begin, push_end; /* its entries in `push` */
 } qac_step;

@@ -83,6 +83,10 @@ class TrainingConfig:
     query_weight: float = 1.0
     use_prefix: bool = False
     """Whether rankers also see the typed prefix (as in the published system)."""
+    length_discount: float = 1.0
+    """A request's prefix may be any of its query's n prefixes, so at a given prefix a long query is the less likely:
+    queries weigh count / n ** length_discount, n in code points. 0: as if requests were made at every key stroke of a
+    query, to its end. It holds for requests with a session; those without get the most popular completions."""
     repeat_weight: float = 0.01
     """Factor on the score of the last query itself: who types again seldom wants the same again."""
     index: IndexConfig = field(default_factory=IndexConfig)
@@ -94,4 +98,5 @@ class TrainingConfig:
         _require("age_decay", self.age_decay, 0, 1)
         for name in ("word_weight", "bigram_weight", "query_weight"):
             _require(name, getattr(self, name), 0, 1e6)
+        _require("length_discount", self.length_discount, 0, 10)
         _require("repeat_weight", self.repeat_weight, 0, 1)

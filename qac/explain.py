@@ -89,7 +89,7 @@ def explain(model: LoadedModel, prefix: bytes, session: bytes, text: str) -> Exp
             )
         )
     repeats = bool(session) and session.rsplit(b"\n", 1)[-1] == text.encode("utf-8")
-    return Explanation(text, float(model.arrays.tree.count[label]), prior, probability, repeats, tuple(steps))
+    return Explanation(text, float(model.arrays.count[label]), prior, probability, repeats, tuple(steps))
 
 
 def describe_child(model: LoadedModel, tree: LabelTree, node: int, choice: int) -> str:
@@ -107,5 +107,5 @@ def describe_child(model: LoadedModel, tree: LabelTree, node: int, choice: int) 
 def cluster_mates(model: LoadedModel, tree: LabelTree, node: int, n: int) -> list[str]:
     """Return the ``n`` most frequent queries under a node."""
     labels = tree.labels(node)
-    best = sorted(labels.tolist(), key=lambda label: (-model.arrays.tree.count[label], label))[:n]
+    best = sorted(labels.tolist(), key=lambda label: (-model.arrays.count[label], label))[:n]
     return [model.native.label_text(label) for label in best]

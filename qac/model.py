@@ -55,7 +55,9 @@ def load_model(path: str | os.PathLike[str], check: bool | None = None) -> Loade
 
 
 def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
-    count = file.array("labels.count", "<f4")
+    count, weight_of = file.array("labels.count", "<f4"), file.array("labels.weight", "<f4")
+    node = file.array("tree.node", _native.NODE)
+    node_count, member_count = file.array("tree.node_count", "<f8"), file.array("tree.member_count", "<f8")
     block = file.array("labels.block", "<u8")
     members = file.array("tree.members", "<u4")
     member_mass = file.array("tree.member_mass", "<f8")
@@ -71,7 +73,10 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
     ]
     equal_lengths = (
         (len(block), (len(count) + 15) // 16),
+        (len(weight_of), len(count)),
+        (len(node_count), len(node)),
         (len(member_mass), len(members) + 1),
+        (len(member_count), len(members) + 1),
         (len(row_end), len(row_feature)),
         (len(weight), len(child)),
         *((len(v.slot_hash), len(v.slot_id)) for v in vocabularies),
@@ -84,12 +89,15 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         session_vocabulary=vocabularies[0],
         prefix_vocabulary=vocabularies[1],
         tree=TreeArrays(
-            node=file.array("tree.node", _native.NODE),
+            node=node,
             children=file.array("tree.children", "<u4"),
             members=members,
-            count=count,
+            weight=weight_of,
         ),
         member_mass=member_mass,
+        count=count,
+        node_count=node_count,
+        member_count=member_count,
         label_text=file.array("labels.text", "<u1"),
         label_block=block,
         row_feature=row_feature,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from qac import _native
-from qac._native import TreeArrays, Vocabulary
+from qac._native import Vocabulary
 from qac._version import __version__
 from qac.errors import ModelError
 from qac.features.base import HashedTfidfVectorizer
@@ -40,6 +40,7 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
     node["row"] = np.cumsum(r.node_rows, dtype=np.uint64) - r.node_rows
     node["scale"] = r.scale
     text, blocks = _native.encode_labels(trained.labels.texts)
+    count = trained.labels.counts.astype(np.float32)
     meta = {
         "qac": __version__,
         "text": trained.config.text,
@@ -58,11 +59,14 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
             "meta": json.dumps(meta, ensure_ascii=False, sort_keys=True).encode("utf-8"),
             "labels.text": text,
             "labels.block": blocks,
-            "labels.count": tree.count,
+            "labels.weight": tree.weight,
+            "labels.count": count,
             "tree.node": node,
             "tree.children": tree.children,
             "tree.members": tree.members,
-            "tree.member_mass": _running(tree),
+            "tree.member_mass": trained.tree.member_totals(tree.weight),
+            "tree.node_count": trained.tree.node_totals(count),
+            "tree.member_count": trained.tree.member_totals(count),
             "ranker.row_feature": r.row_feature,
             "ranker.row_end": r.row_end.astype(np.uint32),
             "ranker.child": r.entry_child,
@@ -71,10 +75,6 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
             **_vocabulary_sections("prefix", trained.prefix),
         },
     )
-
-
-def _running(tree: TreeArrays) -> _native.F64:
-    return np.concatenate([[0.0], np.cumsum(tree.count[tree.members], dtype=np.float64)])
 
 
 def _vocabulary_sections(name: str, vectorizer: HashedTfidfVectorizer | None) -> dict[str, Any]:

@@ -112,7 +112,8 @@ def train(
         f"{len(labels):,} queries, {len(collector.example_row):,} examples of {len(collector.rows):,} distinct sessions"
     )
 
-    tree = build_tree(labels.texts, labels.counts, config.index)
+    discount = _length_discount(labels, config.length_discount)
+    tree = build_tree(labels.texts, labels.counts * discount, config.index)
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
     session = SessionVectorizer(
@@ -129,7 +130,7 @@ def train(
         X = sparse.hstack([X, prefix.fit_transform(key[1] for key in collector.rows)], format="csr")
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
-    ranking = _by_label(collector, labels, X)
+    ranking = _by_label(collector, labels, X, discount)
     n = max(1, len(collector.example_row))
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
         watch = _Watch(bar, say)
@@ -157,14 +158,25 @@ def _check_lengths(labels: LabelTable) -> None:
             )
 
 
-def _by_label(collector: _Collector, labels: LabelTable, X: sparse.csr_matrix) -> RankingExamples:
-    """Group the examples by label, equal (label, row) pairs summed."""
+def _length_discount(labels: LabelTable, exponent: float) -> npt.NDArray[np.float64]:
+    """Return the factor on each label's count and examples; it leaves the sum of counts as it is."""
+    length = np.fromiter((len(t) for t in labels.texts), np.float64, count=len(labels))
+    factor = length**-exponent
+    scaled: npt.NDArray[np.float64] = factor * (labels.counts.sum() / (labels.counts @ factor))
+    return scaled
+
+
+def _by_label(
+    collector: _Collector, labels: LabelTable, X: sparse.csr_matrix, discount: npt.NDArray[np.float64]
+) -> RankingExamples:
+    """Group the examples by label, equal (label, row) pairs summed and discounted."""
     label_of = np.fromiter((labels.find(q) for q in collector.queries), np.int64, count=len(collector.queries))
     label = label_of[np.frombuffer(collector.example_query, np.uint32)] if collector.queries else np.empty(0, np.int64)
     row = np.frombuffer(collector.example_row, np.uint32).astype(np.int64)
     weight: npt.NDArray[np.float32] = np.frombuffer(collector.example_weight, np.float32)
     by_label = sparse.csr_matrix((weight, (label, row)), shape=(len(labels), max(1, X.shape[0])), dtype=np.float32)
     by_label.sum_duplicates()
+    by_label.data *= np.repeat(discount, np.diff(by_label.indptr)).astype(np.float32)
     return RankingExamples(X, by_label)
 
 

@@ -25,14 +25,15 @@ def verify_model(model: LoadedModel) -> None:
             raise ModelError(f"{path} is damaged: {what}; copy or train it anew")
 
     before = ""
-    for label in range(len(a.tree.count)):
+    for label in range(len(a.count)):
         try:
             text = model.native.label_text(label)
         except (_native.NativeError, UnicodeDecodeError) as e:
             raise ModelError(f"{path} is damaged: query {label} cannot be read ({e}); copy or train it anew") from e
         require(text > before, f"query {label} is not in order")
         before = text
-    require(bool((np.isfinite(a.tree.count) & (a.tree.count > 0)).all()), "a query's count is not positive")
+    for values in (a.count, a.tree.weight):
+        require(bool((np.isfinite(values) & (values > 0)).all()), "a query's count is not positive")
 
     tree, node = LabelTree(a.tree), a.tree.node
     for i in range(tree.n_nodes):
@@ -44,13 +45,12 @@ def verify_model(model: LoadedModel) -> None:
                 below.sort()
             require(np.array_equal(below, labels), "the queries of a node are not those of its children")
 
-    running = np.concatenate([[0.0], np.cumsum(a.tree.count, dtype=np.float64)])
-    clustered = (node["flags"] & _native.NODE_CLUSTERED) != 0
-    by_member = np.concatenate([[0.0], np.cumsum(a.tree.count[a.tree.members], dtype=np.float64)])
-    require(bool(np.allclose(a.member_mass, by_member)), "the running sum of the clusters' counts is not that")
-    for where, sums in ((~clustered, running), (clustered, by_member)):
-        expected = sums[node["hi"][where]] - sums[node["lo"][where]]
-        require(bool(np.allclose(node["mass"][where], expected)), "a node's count is not that of its queries")
+    for values, of_nodes, of_members in (
+        (a.tree.weight, node["mass"], a.member_mass),
+        (a.count, a.node_count, a.member_count),
+    ):
+        require(bool(np.allclose(of_members, tree.member_totals(values))), "a running sum of clusters is not that")
+        require(bool(np.allclose(of_nodes, tree.node_totals(values))), "a node's count is not that of its queries")
 
     rows = node["n_rows"].astype(np.int64)
     require(

@@ -11,7 +11,7 @@ struct qac_model {
 };
 
 /* A node waiting to be expanded. Its probability is lift * (mass of its labels in range): the session changes the lift,
- * counts alone leave it as it is, bit for bit, so that without a session scores are exactly proportional to counts. */
+ * mass alone leaves it as it is, bit for bit, so that without a session scores are exactly proportional to counts. */
 typedef struct {
     double probability, lift;
     uint32_t node;

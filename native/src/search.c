@@ -5,7 +5,7 @@
  *
  *     P(child | node, session, prefix)  =  m_c exp(z_c) / sum over matching children of m exp(z)
  *
- * m_c: counts of the child's labels in the range; z_c: the ranker's weights for the child times the session's features.
+ * m_c: mass of the child's labels in the range; z_c: the ranker's weights for the child times the session's features.
  * Where one child matches, no ranker runs. A label's score is the product along its path, so it never exceeds that of any
  * node above it: taking nodes off a priority queue until none can beat the k-th answer is exact.
  */
@@ -20,6 +20,10 @@ typedef struct {
     uint32_t lo, hi;   /* labels in range */
     uint32_t k;
     uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
+    /* What labels and nodes weigh: as the rankers learned it or, without a session, by counts. */
+    const float *label_mass;
+    const double *member_mass;
+    const double *node_mass; /* NULL: the mass in the node */
 } search;
 
 /* ---- features ---- */
@@ -136,27 +140,23 @@ static uint32_t find_member(const uint32_t *members, uint32_t lo, uint32_t hi, u
     return lo;
 }
 
-static double label_mass(const qac_tree *t, uint32_t lo, uint32_t hi)
-{
-    double mass = 0;
-    for (uint32_t i = lo; i < hi; i++)
-        mass += t->count[i];
-    return mass;
-}
-
-/* Counts of a node's labels in range. */
-static double node_mass(const search *q, const qac_node *node)
+/* Mass of a node's labels in range. */
+static double node_mass(const search *q, uint32_t number)
 {
     const qac_parts *p = &q->m->parts;
+    const qac_node *node = &p->tree.node[number];
     if (node->flags & QAC_NODE_CLUSTERED) {
         const uint32_t a = find_member(p->tree.members, node->lo, node->hi, q->lo);
         const uint32_t b = find_member(p->tree.members, a, node->hi, q->hi);
-        return a == b ? 0 : p->member_mass[b] - p->member_mass[a];
+        return a == b ? 0 : q->member_mass[b] - q->member_mass[a];
     }
     if (node->lo >= q->lo && node->hi <= q->hi)
-        return node->mass;
+        return q->node_mass ? q->node_mass[number] : node->mass;
     const uint32_t a = node->lo > q->lo ? node->lo : q->lo, b = node->hi < q->hi ? node->hi : q->hi;
-    return a < b ? label_mass(&p->tree, a, b) : 0;
+    double mass = 0;
+    for (uint32_t i = a; i < b; i++)
+        mass += q->label_mass[i];
+    return mass;
 }
 
 /* What child c is: a label's id with QAC_CHILD_LABEL set, or a node's number. */
@@ -320,9 +320,9 @@ static choice weigh(const search *q, const qac_node *node)
     for (uint32_t c = w.first; c < w.last; c++) {
         const uint32_t ref = child_ref(t, node, c), label = label_of(ref);
         if (!(ref & QAC_CHILD_LABEL))
-            s->mass[c] = node_mass(q, &t->node[ref]);
+            s->mass[c] = node_mass(q, ref);
         else
-            s->mass[c] = label >= q->lo && label < q->hi ? t->count[label] : 0;
+            s->mass[c] = label >= q->lo && label < q->hi ? q->label_mass[label] : 0;
         w.mass += s->mass[c];
         w.matching += s->mass[c] > 0;
     }
@@ -407,7 +407,13 @@ static int beam_search(const search *q, frontier_item root, uint32_t width)
 static int start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, frontier_item *root)
 {
-    *q = (search){.m = m, .s = s, .repeated = QAC_NO_ID};
+    const qac_parts *p = &m->parts;
+    *q = (search){.m = m, .s = s, .repeated = QAC_NO_ID, .label_mass = p->tree.weight, .member_mass = p->member_mass};
+    if (session_len == 0) {
+        q->label_mass = p->count;
+        q->member_mass = p->member_count;
+        q->node_mass = p->node_count;
+    }
     qac_prefix_range(m, prefix, prefix_len, &q->lo, &q->hi);
     s->n_frontier = s->n_top = 0;
     if (q->lo == q->hi)
@@ -415,14 +421,14 @@ static int start(search *q, const qac_model *m, qac_scratch *s, const char *pref
     const int status = read_features(m, s, prefix, prefix_len, session, session_len);
     if (status)
         return status;
-    if (session_len && m->parts.repeat_weight < 1) {
+    if (session_len && p->repeat_weight < 1) {
         size_t begin = session_len;
         while (begin > 0 && session[begin - 1] != '\n')
             begin--;
         if (begin < session_len)
             q->repeated = qac_find_label(m, session + begin, session_len - begin);
     }
-    const double mass = node_mass(q, &m->parts.tree.node[0]);
+    const double mass = node_mass(q, 0);
     *root = (frontier_item){1, mass > 0 ? 1 / mass : 0, 0};
     return QAC_OK;
 }

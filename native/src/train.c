@@ -171,7 +171,7 @@ static int gather(const shared *sh, const qac_node *node, uint64_t expected, wor
         mass[c] = 0;
         for (uint32_t i = lo; i < hi; i++) {
             const uint32_t label = members ? members[i] : i;
-            mass[c] += sh->tree->count[label];
+            mass[c] += sh->tree->weight[label];
             for (uint64_t j = first_example(e, label); j < e->label_end[label]; j++) {
                 const uint32_t row = e->example_row[j];
                 if (e->row_end[row] > (row ? e->row_end[row - 1] : 0)) /* a session without features teaches nothing */

@@ -250,7 +250,7 @@ class TreeArrays:
     node: npt.NDArray[Any]
     children: U32
     members: U32
-    count: F32
+    weight: F32
 
 
 def _tree(t: TreeArrays) -> dict[str, Any]:
@@ -258,9 +258,9 @@ def _tree(t: TreeArrays) -> dict[str, Any]:
         "node": ffi.cast("qac_node *", _pointer("char[]", t.node.view(np.uint8))),
         "children": _pointer("uint32_t[]", t.children),
         "members": _pointer("uint32_t[]", t.members),
-        "count": _pointer("float[]", t.count),
+        "weight": _pointer("float[]", t.weight),
         "nodes": len(t.node),
-        "labels": len(t.count),
+        "labels": len(t.weight),
         "n_children": len(t.children),
         "n_members": len(t.members),
     }
@@ -391,6 +391,9 @@ class ModelArrays:
     prefix_vocabulary: Vocabulary
     tree: TreeArrays
     member_mass: F64
+    count: F32
+    node_count: F64
+    member_count: F64
     label_text: U8
     label_block: U64
     row_feature: U32
@@ -461,6 +464,9 @@ class Model:
         parts.tree = tree
         arrays_of_parts = {
             "member_mass": _pointer("double[]", arrays.member_mass),
+            "count": _pointer("float[]", arrays.count),
+            "node_count": _pointer("double[]", arrays.node_count),
+            "member_count": _pointer("double[]", arrays.member_count),
             "label_text": _pointer("uint8_t[]", arrays.label_text),
             "label_block": _pointer("uint64_t[]", arrays.label_block),
             "row_feature": _pointer("uint32_t[]", arrays.row_feature),

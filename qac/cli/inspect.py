@@ -103,14 +103,14 @@ def describe_query(model: LoadedModel, text: str) -> dict[str, Any]:
         lo, hi = model.native.prefix_range(normalize_prefix(text, model.protocol).encode("utf-8"))
         if lo == hi:
             raise InputError(f"no query of {model.file.path} starts with {text!r:.80}")
-        label = lo + int(model.arrays.tree.count[lo:hi].argmax())
+        label = lo + int(model.arrays.count[lo:hi].argmax())
     tree = LabelTree(model.arrays.tree)
     path = tree.path(label)
     following = [*path[1:], ~label]
     query = model.native.label_text(label)
     return {
         "query": query,
-        "count": float(model.arrays.tree.count[label]),
+        "count": float(model.arrays.count[label]),
         "path": [
             {
                 "node": node,

@@ -14,13 +14,13 @@ from qac.index.tree import Labels, LabelTree, Split, TreeBuilder
 from qac.index.trie import TrieSplitter
 
 
-def build_tree(texts: Sequence[str], counts: npt.NDArray[np.float64], config: IndexConfig) -> LabelTree:
-    """Return the tree over ``texts`` (ascending, distinct, not empty) with their ``counts``.
+def build_tree(texts: Sequence[str], weights: npt.NDArray[np.float64], config: IndexConfig) -> LabelTree:
+    """Return the tree over ``texts`` (ascending, distinct, not empty) with their ``weights`` (positive).
 
-    Deterministic: the same labels, counts and configuration give the same tree.
+    Deterministic: the same labels, weights and configuration give the same tree.
     """
     depth = {"trie": None, "hybrid": config.depth, "kmeans": 0}[config.kind]
-    return TreeBuilder(np.asarray(counts, dtype=np.float32)).build(_HybridSplitter(texts, depth, config))
+    return TreeBuilder(np.asarray(weights, dtype=np.float32)).build(_HybridSplitter(texts, depth, config))
 
 
 class _HybridSplitter:

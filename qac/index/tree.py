@@ -46,7 +46,7 @@ class LabelTree:
     @property
     def n_labels(self) -> int:
         """Number of labels."""
-        return len(self.arrays.count)
+        return len(self.arrays.weight)
 
     def labels(self, node: int) -> npt.NDArray[np.uint32]:
         """Return the labels under a node, ascending."""
@@ -62,6 +62,20 @@ class LabelTree:
             return [~int(label) for label in self.labels(node)]
         refs = self.arrays.children[n["child"] : n["child"] + n["n_children"]]
         return [~int(ref & (CHILD_LABEL - 1)) if ref & CHILD_LABEL else int(ref) for ref in refs]
+
+    def member_totals(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return the running sum of ``values`` (one per label) in the order of members: shape (members + 1,)."""
+        return np.concatenate([[0.0], np.cumsum(values[self.arrays.members], dtype=np.float64)])
+
+    def node_totals(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return for each node the sum of its labels' ``values``: shape (nodes,)."""
+        node = self.arrays.node
+        clustered = (node["flags"] & NODE_CLUSTERED) != 0
+        running = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        totals = np.empty(len(node), np.float64)
+        for where, sums in ((~clustered, running), (clustered, self.member_totals(values))):
+            totals[where] = sums[node["hi"][where]] - sums[node["lo"][where]]
+        return totals
 
     def path(self, label: int) -> list[int]:
         """Return the nodes from the root to the one that has ``label`` as a child."""
@@ -113,15 +127,15 @@ SplitFunction = Callable[[Labels], Split | None]
 class TreeBuilder:
     """Grows a tree breadth first from a function that splits nodes."""
 
-    counts: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
     nodes: list[tuple[float, int, int, int, int, int, int, float, int]] = field(default_factory=list)
     children: list[int] = field(default_factory=list)
     members: list[npt.NDArray[np.uint32]] = field(default_factory=list)
 
     def build(self, split: SplitFunction) -> LabelTree:
         """Return the tree that ``split`` makes of all labels."""
-        n = len(self.counts)
-        running = np.concatenate([[0.0], np.cumsum(self.counts, dtype=np.float64)])
+        n = len(self.weights)
+        running = np.concatenate([[0.0], np.cumsum(self.weights, dtype=np.float64)])
         queue: deque[Labels] = deque([range(n)])
         numbered, members_used = 1, 0
         while queue:
@@ -132,7 +146,7 @@ class TreeBuilder:
                 mass = float(running[hi] - running[lo])
             else:
                 lo, hi = members_used, members_used + len(labels)
-                mass = float(self.counts[labels].sum(dtype=np.float64))
+                mass = float(self.weights[labels].sum(dtype=np.float64))
                 members_used = hi
                 self.members.append(labels)
                 flags = NODE_CLUSTERED
@@ -158,6 +172,6 @@ class TreeBuilder:
                 node=np.array(self.nodes, dtype=_native.NODE),
                 children=np.array(self.children, dtype=np.uint32),
                 members=np.concatenate(self.members) if self.members else np.empty(0, np.uint32),
-                count=self.counts,
+                weight=self.weights,
             )
         )
