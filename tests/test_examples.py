@@ -1,0 +1,106 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qac.errors import InputError
+from qac.examples import MAX_COUNT, MIN_COUNT, Example, normalize_examples, read_examples
+
+
+def read(tmp_path, content):
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read_examples(path))
+
+
+def test_the_three_fields_of_the_published_data_suffice(tmp_path):
+    line = '{"prev_query": "digital camera", "prefix": "ni", "next_query": "nikon d70"}'
+    assert read(tmp_path, line) == [Example(("digital camera",), "ni", "nikon d70", 1.0)]
+
+
+def test_history_and_count_are_optional_fields(tmp_path):
+    line = '{"prev_query": "b", "prev_queries": ["a", "b"], "next_query": "c", "count": 2.5}'
+    assert read(tmp_path, line) == [Example(("a", "b"), "", "c", 2.5)]
+
+
+@pytest.mark.parametrize("history", ["", '"prev_query": "",', '"prev_query": null,', '"prev_queries": [],'])
+def test_the_first_query_of_a_session_has_no_history(tmp_path, history):
+    assert read(tmp_path, f'{{{history} "next_query": "a"}}') == [Example((), "", "a")]
+
+
+def test_blank_lines_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path):
+    content = '\ufeff{"next_query": "a"}\r\n\n  \n{"next_query": "b\\u2028c\u2029d"}'
+    assert [e.next_query for e in read(tmp_path, content)] == ["a", "b\u2028c\u2029d"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense",
+        "[" * 100_000,
+        "[]",
+        '"text"',
+        "{}",
+        '{"next_query": 1}',
+        '{"next_query": null}',
+        '{"next_query": "a", "prefix": 1}',
+        '{"next_query": "a", "prev_query": 0}',
+        '{"next_query": "a", "prev_query": ["b"]}',
+        '{"next_query": "a", "prev_queries": "b"}',
+        '{"next_query": "a", "prev_queries": 0}',
+        '{"next_query": "a", "prev_queries": ["b", null]}',
+        *(
+            f'{{"next_query": "a", "count": {count}}}'
+            for count in ("0", "-1", "true", '"2"', "null", "NaN", "Infinity", "1e39", "1e-60", "1" + "0" * 400)
+        ),
+    ],
+)
+def test_a_line_that_is_no_example_is_refused_by_its_number(tmp_path, line):
+    with pytest.raises(InputError, match=r"e\.jsonl:2: ") as e:
+        read(tmp_path, '{"next_query": "a"}\n' + line + "\n")
+    assert len(str(e.value)) < 300
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("count", [MIN_COUNT, MAX_COUNT])
+def test_the_bounds_of_counts_are_allowed(tmp_path, count):
+    assert read(tmp_path, json.dumps({"next_query": "a", "count": count}))[0].count == count
+
+
+def test_bytes_that_are_not_text_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"e\.jsonl is not UTF-8"):
+        read(tmp_path, b'{"next_query": "\xff"}')
+
+
+def test_a_missing_file_and_a_folder_are_refused_with_the_cure(tmp_path):
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "missing" / "e.jsonl"):
+        with pytest.raises(InputError, match="qac prep") as e:
+            list(read_examples(path))
+        assert str(path) in str(e.value)
+
+
+def test_normal_form_drops_what_is_empty_and_keeps_the_order_of_the_rest():
+    raw = [
+        Example((" A ", "\0", "b\n"), " N ", "Nikon "),
+        Example(("a",), "", " \t"),
+        Example((" ",), "", "c", 3),
+    ]
+    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3)]
+    assert list(normalize_examples([Example(("a",), "", "?!")], "alnum")) == []
+
+
+any_example = st.builds(
+    Example,
+    st.lists(st.text(min_size=1), max_size=3).map(tuple),
+    st.text(),
+    st.text(),
+    st.one_of(st.integers(1, 10**6).map(float), st.floats(MIN_COUNT, MAX_COUNT)),
+)
+
+
+@given(st.lists(any_example, max_size=5))
+def test_written_examples_are_read_back_as_they_were(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("examples") / "e.jsonl"
+    path.write_text("".join(e.to_json() + "\n" for e in written), encoding="utf-8")
+    assert list(read_examples(path)) == written

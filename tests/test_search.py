@@ -1,0 +1,304 @@
+"""The search against a plain model of it: every label scored by a walk down the tree, with nothing left out or bounded.
+
+The features come from the estimators, which have tests of their own; all else is done again here.
+"""
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qac import _native
+from qac._native import CHILD_LABEL, NO_ID, NODE, ModelArrays, TreeArrays, Vocabulary
+from qac.config import IndexConfig
+from qac.features.prefix import PrefixTfidfVectorizer
+from qac.features.session import SessionVectorizer
+from qac.index.hybrid import build_tree
+from qac.index.tree import LabelTree
+
+ALPHABETS = ("ab", "ab ", "aé日😀", "e\u0301\u0308ä", "नि\u200dम", "xyz0 ")
+NONE = Vocabulary(np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.float32))
+
+
+class PlainModel:
+    """Scores labels the long way."""
+
+    def __init__(self, texts, arrays, session, prefix):
+        self.texts, self.arrays, self.tree = texts, arrays, LabelTree(arrays.tree)
+        self.session, self.prefix = session, prefix
+        self.weights = [self._weights_of(i) for i in range(self.tree.n_nodes)]
+
+    def _weights_of(self, i):
+        node, weights = self.arrays.tree.node[i], defaultdict(dict)
+        for row in range(node["row"], node["row"] + node["n_rows"]):
+            begin = int(self.arrays.row_end[row - 1]) if row else 0
+            for entry in range(begin, int(self.arrays.row_end[row])):
+                stored = int(self.arrays.entry_weight[entry]) * float(node["scale"])
+                weights[int(self.arrays.row_feature[row])][int(self.arrays.entry_child[entry])] = stored
+        return weights
+
+    def features(self, prefix, queries):
+        x = self.session.transform([queries])
+        features = dict(zip(x.indices.tolist(), x.data.tolist(), strict=True))
+        if self.prefix:
+            x = self.prefix.transform([prefix])
+            shifted = (x.indices + self.session.n_features_).tolist()
+            features.update(zip(shifted, x.data.tolist(), strict=True))
+        return features
+
+    def masses(self, queries):
+        """Return what each label weighs: its count or, within a session, its weight."""
+        return (self.arrays.tree.weight if queries else self.arrays.count).tolist()
+
+    def scores(self, prefix, queries):
+        """Return the score of every label that matches."""
+        of_label = self.masses(queries)
+        features = self.features(prefix, queries)
+        matching = {i for i, text in enumerate(self.texts) if text.startswith(prefix)}
+        out = {}
+
+        def walk(node, probability):
+            shares = {}
+            for number, child in enumerate(self.tree.children(node)):
+                labels = {~child} if child < 0 else set(self.tree.labels(child).tolist())
+                mass = sum(of_label[label] for label in labels & matching)
+                z = sum(self.weights[node].get(f, {}).get(number, 0) * x for f, x in features.items())
+                if mass:
+                    shares[child] = mass * math.exp(z)
+            for child, share in shares.items():
+                p = probability * share / sum(shares.values())
+                if child < 0:
+                    out[~child] = p
+                else:
+                    walk(child, p)
+
+        walk(0, 1.0)
+        if queries and queries[-1] in self.texts:
+            repeated = self.texts.index(queries[-1])
+            if repeated in out:
+                out[repeated] *= self.arrays.repeat_weight
+        assert set(out) == matching
+        return out
+
+
+def random_rankers(rng, tree, features, steepness):
+    """Return random rankers in the form of a model's arrays: some features, some children each."""
+    node = tree.arrays.node.copy()
+    rows, row_feature, row_end, child, weight = 0, [], [], [], []
+    for n in node:
+        n["row"], n["scale"] = rows, rng.uniform(0, steepness) / 127
+        for f in np.flatnonzero(rng.random(features) < 0.6):
+            chosen = np.flatnonzero(rng.random(n["n_children"]) < 0.6)
+            if len(chosen):
+                row_feature.append(f)
+                child += chosen.tolist()
+                weight += rng.integers(-127, 128, len(chosen)).tolist()
+                row_end.append(len(child))
+                rows += 1
+        n["n_rows"] = rows - n["row"]
+    return {
+        "tree": TreeArrays(node, tree.arrays.children, tree.arrays.members, tree.arrays.weight),
+        "row_feature": np.array(row_feature, np.uint32),
+        "row_end": np.array(row_end, np.uint32),
+        "entry_child": np.array(child, np.uint16),
+        "entry_weight": np.array(weight, np.int8),
+    }
+
+
+@st.composite
+def models(draw):
+    """Draw labels, a tree over them, vocabularies and random weights: a plain model and a native one."""
+    alphabet = draw(st.sampled_from(ALPHABETS))
+    label = st.text(st.sampled_from(alphabet), min_size=1, max_size=6)
+    texts = sorted(draw(st.sets(label, min_size=1, max_size=45)))
+    some_counts = st.lists(st.sampled_from([1, 1, 1, 2, 3, 10, 1000, 0.5]), min_size=len(texts), max_size=len(texts))
+    weights, counts = (np.array(draw(some_counts), dtype=np.float32) for _ in range(2))
+    tree = build_tree(
+        texts,
+        weights,
+        IndexConfig(
+            draw(st.sampled_from(["trie", "kmeans", "hybrid"])),
+            depth=draw(st.integers(1, 3)),
+            max_leaf=draw(st.integers(1, 5)),
+            branching=draw(st.integers(2, 5)),
+        ),
+    )
+    session = SessionVectorizer(history=draw(st.integers(1, 3)), age_decay=0.5)
+    session.fit([[text] for text in texts[::2]])
+    prefix = PrefixTfidfVectorizer(1, 2).fit(texts) if draw(st.booleans()) else None
+    features = session.n_features_ + (prefix.n_features_ if prefix else 0)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    encoded, blocks = _native.encode_labels(texts)
+    arrays = ModelArrays(
+        session=session.config(),
+        prefix=PrefixTfidfVectorizer(1, 2).config(),
+        session_vocabulary=session.vocabulary_,
+        prefix_vocabulary=prefix.vocabulary_ if prefix else NONE,
+        member_mass=tree.member_totals(weights),
+        count=counts,
+        node_count=tree.node_totals(counts),
+        member_count=tree.member_totals(counts),
+        label_text=encoded,
+        label_block=blocks,
+        repeat_weight=draw(st.sampled_from([0.0, 0.25, 1.0])),
+        **random_rankers(rng, tree, features, draw(st.sampled_from([0, 3, 12]))),
+    )
+    longest = max(len(t.encode()) for t in texts)
+    return PlainModel(texts, arrays, session, prefix), _native.Model(arrays, longest)
+
+
+@st.composite
+def requests(draw):
+    """Draw a model and what it is asked: prefixes of labels and others, sessions of labels and others."""
+    plain, native = draw(models())
+    some = st.sampled_from(plain.texts)
+    prefix = draw(st.one_of(some.flatmap(lambda t: st.integers(0, len(t)).map(lambda n: t[:n])), st.just("?a")))
+    queries = draw(st.lists(st.one_of(some, some.map(lambda t: t + " " + t), st.just("?")), max_size=4))
+    return plain, native, prefix, [q for q in queries if q.strip()]
+
+
+def complete(native, prefix, queries, k, beam=0):
+    return native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
+
+
+def assert_are_the_best(found, scores, texts, k):
+    """Assert that ``found`` is the best k of ``scores``, in order; equal scores may differ by rounding."""
+    best = sorted(scores.values(), reverse=True)[:k]
+    assert [score for _, score in found] == pytest.approx(best, rel=1e-9, abs=1e-300)
+    assert len({text for text, _ in found}) == len(found)
+    for text, score in found:
+        assert score == pytest.approx(scores[texts.index(text)], rel=1e-9, abs=1e-300)
+
+
+@given(requests(), st.integers(1, 50))
+def test_exact_search_is_brute_force(request_, k):
+    plain, native, prefix, queries = request_
+    found = complete(native, prefix, queries, k)
+    assert_are_the_best(found, plain.scores(prefix, queries), plain.texts, k)
+    assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+    assert all(text.startswith(prefix) for text, _ in found)
+
+
+@given(requests(), st.integers(1, 50))
+def test_fewer_answers_are_the_first_of_more(request_, k):
+    _, native, prefix, queries = request_
+    assert complete(native, prefix, queries, k) == complete(native, prefix, queries, 1000)[:k]
+
+
+@given(requests())
+def test_scores_of_all_that_match_share_out_one(request_):
+    plain, native, prefix, queries = request_
+    found = complete(native, prefix, queries, 1000)
+    matching = [t for t in plain.texts if t.startswith(prefix)]
+    assert {text for text, _ in found} == set(matching)
+    if matching and not (queries and queries[-1] in matching):
+        assert math.fsum(score for _, score in found) == pytest.approx(1, rel=1e-9)
+
+
+@given(requests(), st.integers(1, 50), st.sampled_from([1, 2, 3, 8]))
+def test_a_beam_finds_as_many_and_scores_them_alike(request_, k, beam):
+    plain, native, prefix, queries = request_
+    scores = plain.scores(prefix, queries)
+    found = complete(native, prefix, queries, k, beam)
+    assert len(found) == min(k, len(scores))
+    for text, score in found:
+        assert score == pytest.approx(scores[plain.texts.index(text)], rel=1e-9, abs=1e-300)
+    assert complete(native, prefix, queries, k, beam=100_000) == complete(native, prefix, queries, k)
+
+
+@given(requests())
+def test_ties_go_to_the_label_that_stands_first(request_):
+    """Without features scores are exact shares of counts, so that ties are ties to the last bit."""
+    plain, native, prefix, _ = request_
+    if plain.prefix:
+        return
+    counts = plain.arrays.count
+    matching = [i for i, text in enumerate(plain.texts) if text.startswith(prefix)]
+    wanted = sorted(matching, key=lambda i: (-counts[i], i))
+    total = math.fsum(counts[matching].tolist())
+    for k in (1, 2, 5, 1000):
+        found = complete(native, prefix, [], k)
+        assert [text for text, _ in found] == [plain.texts[i] for i in wanted[:k]]
+        assert [score for _, score in found] == pytest.approx([counts[i] / total for i in wanted[:k]], rel=1e-12)
+
+
+@given(requests())
+def test_labels_are_found_and_ranges_are_right(request_):
+    plain, native, prefix, queries = request_
+    matching = [i for i, text in enumerate(plain.texts) if text.startswith(prefix)]
+    assert list(range(*native.prefix_range(prefix.encode()))) == matching
+    assert [native.label_text(i) for i in range(len(plain.texts))] == plain.texts
+    for text in [*plain.texts, *queries, prefix, ""]:
+        label = plain.texts.index(text) if text in plain.texts else None
+        assert native.find_label(text.encode()) == label
+    with pytest.raises(_native.NativeError, match="EINVAL"):
+        native.label_text(len(plain.texts))
+
+
+@given(requests())
+def test_an_explanation_multiplies_up_to_the_score(request_):
+    plain, native, prefix, queries = request_
+    scores = plain.scores(prefix, queries)
+    features = plain.features(prefix, queries)
+    mass, session = plain.masses(queries), "\n".join(queries).encode()
+    total = sum(mass[label] for label in scores)
+    for label, score in list(scores.items())[:8]:
+        found, steps = native.explain(prefix.encode(), session, label)
+        repeats = bool(queries) and queries[-1] == plain.texts[label]
+        factor = plain.arrays.repeat_weight if repeats else 1
+        assert math.prod(s.probability for s in steps) * factor == pytest.approx(score, rel=1e-9, abs=1e-300)
+        assert math.prod(s.prior for s in steps) == pytest.approx(mass[label] / total, rel=1e-9)
+        assert [s.node for s in steps] == plain.tree.path(label)
+        assert {f.id: f.value for f in found} == features
+        for s in steps:
+            weights = plain.weights[s.node]
+            wanted = {f: weights[f][s.choice] * x for f, x in features.items() if s.choice in weights.get(f, {})}
+            pushed = {found[i].id: weight for i, weight in s.pushes}
+            assert pushed == (pytest.approx(wanted, rel=1e-6) if s.alternatives > 1 else {})
+
+
+@given(requests())
+def test_what_does_not_match_cannot_be_explained(request_):
+    plain, native, prefix, queries = request_
+    other = [i for i, text in enumerate(plain.texts) if not text.startswith(prefix)]
+    for label in [*other[:2], len(plain.texts), NO_ID]:
+        with pytest.raises(_native.NativeError, match="EINVAL"):
+            native.explain(prefix.encode(), "\n".join(queries).encode(), label)
+
+
+def test_answers_that_are_all_pushed_far_down_still_share_out_one():
+    """Two labels, both pushed down by exp(-30): their shares are those of their counts, not rounding noise."""
+    session = SessionVectorizer(query_weight=0, bigram_weight=0).fit([["w"]])
+    tree = build_tree(["a", "b"], np.array([1.0, 3.0]), IndexConfig(max_leaf=2))
+    node = tree.arrays.node.copy()
+    node["n_rows"], node["scale"] = 1, np.float32(30 / 127)
+    encoded, blocks = _native.encode_labels(["a", "b"])
+    arrays = ModelArrays(
+        session=session.config(),
+        prefix=PrefixTfidfVectorizer().config(),
+        session_vocabulary=session.vocabulary_,
+        prefix_vocabulary=NONE,
+        tree=TreeArrays(node, tree.arrays.children, tree.arrays.members, tree.arrays.weight),
+        member_mass=np.zeros(1),
+        count=tree.arrays.weight,
+        node_count=np.array([4.0]),
+        member_count=np.zeros(1),
+        label_text=encoded,
+        label_block=blocks,
+        row_feature=np.zeros(1, np.uint32),
+        row_end=np.array([2], np.uint32),
+        entry_child=np.array([0, 1], np.uint16),
+        entry_weight=np.array([-127, -127], np.int8),
+        repeat_weight=1.0,
+    )
+    found = _native.Model(arrays, 1).complete(b"", b"w", 2, 0)
+    assert [text for text, _ in found] == ["b", "a"]
+    assert [score for _, score in found] == pytest.approx([0.75, 0.25], rel=1e-12)
+
+
+def test_nodes_have_the_layout_of_the_header():
+    assert NODE.names == ("mass", "lo", "hi", "child", "n_children", "row", "n_rows", "scale", "flags")
+    assert CHILD_LABEL == 1 << 31
