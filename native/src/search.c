@@ -14,6 +14,9 @@
 /* Nodes within rounding of the k-th answer are still looked at: they may hold an equal label with a smaller id. */
 static const double SLACK = 1 + 1e-9;
 
+/* Lift of the node where a search begins: 1 / mass, known once its children are weighed. */
+static const double UNKNOWN_LIFT = -1;
+
 typedef struct {
     const qac_model *m;
     qac_scratch *s;
@@ -347,6 +350,8 @@ static int expand(const search *q, frontier_item item, bool heap)
     const qac_node *node = &t->node[item.node];
     qac_scratch *s = q->s;
     const choice w = weigh(q, node);
+    if (item.lift == UNKNOWN_LIFT)
+        item.lift = w.mass > 0 ? 1 / w.mass : 0;
     /* Untouched, the lift stays as it is, bit for bit: equal counts keep equal scores. */
     const double factor = s->n_touched == 0 ? item.lift : w.total > 0 ? item.lift * (w.mass / w.total) : 0;
     int status = QAC_OK;
@@ -428,8 +433,17 @@ static int start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         if (begin < session_len)
             q->repeated = qac_find_label(m, session + begin, session_len - begin);
     }
-    const double mass = node_mass(q, 0);
-    *root = (frontier_item){1, mass > 0 ? 1 / mass : 0, 0};
+    /* Down to the first node with a choice: what is forced needs no ranking, and the mass of a wide range is there the
+     * sum of few nodes. */
+    uint32_t at = 0, first, last;
+    for (;;) {
+        eligible(q, &p->tree.node[at], &first, &last);
+        const uint32_t ref = last - first == 1 ? child_ref(&p->tree, &p->tree.node[at], first) : QAC_CHILD_LABEL;
+        if (ref & QAC_CHILD_LABEL)
+            break;
+        at = ref;
+    }
+    *root = (frontier_item){1, UNKNOWN_LIFT, at};
     return QAC_OK;
 }
 
