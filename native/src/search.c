@@ -151,7 +151,11 @@ static double node_mass(const search *q, uint32_t number)
     if (node->flags & QAC_NODE_CLUSTERED) {
         const uint32_t a = find_member(p->tree.members, node->lo, node->hi, q->lo);
         const uint32_t b = find_member(p->tree.members, a, node->hi, q->hi);
-        return a == b ? 0 : q->member_mass[b] - q->member_mass[a];
+        double mass = a == b ? 0 : q->member_mass[b] - q->member_mass[a];
+        if (!(mass > 0)) /* light members may be lost in a heavy running sum */
+            for (uint32_t i = a; i < b; i++)
+                mass += q->label_mass[p->tree.members[i]];
+        return mass;
     }
     if (node->lo >= q->lo && node->hi <= q->hi)
         return q->node_mass ? q->node_mass[number] : node->mass;

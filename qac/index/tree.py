@@ -68,13 +68,17 @@ class LabelTree:
         return np.concatenate([[0.0], np.cumsum(values[self.arrays.members], dtype=np.float64)])
 
     def node_totals(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Return for each node the sum of its labels' ``values``: shape (nodes,)."""
+        """Return for each node the sum of its labels' ``values``: shape (nodes,).
+
+        Each is summed by itself: differences of one running sum would lose light nodes among heavy ones.
+        """
         node = self.arrays.node
         clustered = (node["flags"] & NODE_CLUSTERED) != 0
-        running = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
         totals = np.empty(len(node), np.float64)
-        for where, sums in ((~clustered, running), (clustered, self.member_totals(values))):
-            totals[where] = sums[node["hi"][where]] - sums[node["lo"][where]]
+        for where, summed in ((~clustered, values), (clustered, values[self.arrays.members])):
+            bounds = np.stack([node["lo"][where], node["hi"][where]], axis=1).ravel().astype(np.intp)
+            padded = np.append(summed.astype(np.float64), 0.0)  # a bound may be the end
+            totals[where] = np.add.reduceat(padded, bounds)[::2] if len(bounds) else 0.0
         return totals
 
     def path(self, label: int) -> list[int]:
@@ -135,7 +139,6 @@ class TreeBuilder:
     def build(self, split: SplitFunction) -> LabelTree:
         """Return the tree that ``split`` makes of all labels."""
         n = len(self.weights)
-        running = np.concatenate([[0.0], np.cumsum(self.weights, dtype=np.float64)])
         queue: deque[Labels] = deque([range(n)])
         numbered, members_used = 1, 0
         while queue:
@@ -143,10 +146,8 @@ class TreeBuilder:
             flags = 0
             if isinstance(labels, range):
                 lo, hi = labels.start, labels.stop
-                mass = float(running[hi] - running[lo])
             else:
                 lo, hi = members_used, members_used + len(labels)
-                mass = float(self.weights[labels].sum(dtype=np.float64))
                 members_used = hi
                 self.members.append(labels)
                 flags = NODE_CLUSTERED
@@ -166,8 +167,8 @@ class TreeBuilder:
                         self.children.append(numbered)
                         numbered += 1
                         queue.append(part)
-            self.nodes.append((mass, lo, hi, first, n_children, 0, 0, 0.0, flags))
-        return LabelTree(
+            self.nodes.append((0.0, lo, hi, first, n_children, 0, 0, 0.0, flags))
+        tree = LabelTree(
             TreeArrays(
                 node=np.array(self.nodes, dtype=_native.NODE),
                 children=np.array(self.children, dtype=np.uint32),
@@ -175,3 +176,5 @@ class TreeBuilder:
                 weight=self.weights,
             )
         )
+        tree.arrays.node["mass"] = tree.node_totals(self.weights)
+        return tree
