@@ -47,10 +47,11 @@ def load_model(path: str | os.PathLike[str], check: bool | None = None) -> Loade
         arrays = _arrays(file, meta)
         if meta["text"] not in PROTOCOLS:
             raise ModelError(
-                f"{path} was trained with the text protocol {meta['text']!r}, which this qac does not know"
+                f"{path} was trained with the text protocol {meta['text']!r}, which this qac does not know; "
+                "upgrade qac or train it anew"
             )
         return LoadedModel(file, meta, arrays, _native.Model(arrays, int(meta["max_label_bytes"])))
-    except (ValueError, KeyError, TypeError, OverflowError, _native.CorruptError) as e:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, _native.CorruptError) as e:
         raise ModelError(f"{path} is damaged: its content contradicts itself ({e}); copy or train it anew") from e
 
 
