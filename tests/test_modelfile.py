@@ -1,0 +1,312 @@
+"""Every way in which a model file can be wrong is a ModelError that names the file and the cure, never a crash."""
+
+import random
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from qac.completer import Completer
+from qac.errors import ModelError, OutputError
+from qac.model import load_model
+from qac.modelfile import ALIGNMENT, MAGIC, VERSION, SectionFile, write_sections
+from qac.verification import verify_model
+
+HEADER, ENTRY = 32, 56
+VERSION_AT, SIZE_AT = 8, 16
+CURE = r"qac train|train it anew|copy it anew|upgrade qac|give the model file|check path|check the path"
+
+
+@pytest.fixture(scope="module")
+def content(model_path):
+    return model_path.read_bytes()
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    return tmp_path / "damaged.qac"
+
+
+def assert_refused(path, check=None):
+    with pytest.raises(ModelError, match=CURE) as e:
+        load_model(path, check)
+    message = str(e.value)
+    assert message.count(str(path)) == 1
+    assert "\n" not in message
+    return message
+
+
+# ---- sound files ----
+
+
+def test_sections_come_back_as_they_went_in(tmp_path):
+    path = tmp_path / "f"
+    sections = {
+        "empty": b"",
+        "bytes": b"x" * 65,
+        "numbers": np.arange(7, dtype="<u4"),
+        "strided": np.arange(10, dtype="<f8")[::2],
+        "none": np.empty(0, "<u8"),
+    }
+    write_sections(path, sections)
+    file = SectionFile(path, check=True)
+    assert list(file.sections) == list(sections)
+    assert file.bytes("bytes") == b"x" * 65
+    assert file.bytes("empty") == b""
+    assert file.array("numbers", "<u4").tolist() == [*range(7)]
+    assert file.array("strided", "<f8").tolist() == [0, 2, 4, 6, 8]
+    assert len(file.array("none", "<u8")) == 0
+    assert all(s.offset % ALIGNMENT == 0 for s in file.sections.values())
+    assert path.stat().st_size % ALIGNMENT == 0
+    assert not file.array("numbers", "<u4").flags.writeable
+    with pytest.raises(ModelError, match='"bytes" is not a whole number'):
+        file.array("bytes", "<u4")
+    with pytest.raises(ModelError, match='no section "missing"'):
+        file.array("missing", "<u4")
+
+
+def test_the_header_is_as_documented(content, model_path):
+    magic, version, sections, size, _, zero = struct.unpack_from("<8sIIQII", content)
+    assert (magic, version, size, zero) == (MAGIC, VERSION, len(content), 0)
+    assert sections == len(SectionFile(model_path).sections)
+
+
+def test_a_trained_model_is_sound_and_equal_models_have_one_fingerprint(model_path, tmp_path, content):
+    model = load_model(model_path, check=True)
+    verify_model(model)
+    copy = tmp_path / "copy.qac"
+    copy.write_bytes(content)
+    assert load_model(copy).file.fingerprint == model.file.fingerprint
+
+
+def test_a_model_outlives_the_file_it_was_opened_from(tmp_path, content, completer):
+    path = tmp_path / "m.qac"
+    path.write_bytes(content)
+    opened = Completer.load(path)
+    write_sections(path, {"meta": b"{}"})  # replaced, not overwritten: the map keeps the old content
+    assert opened.complete("n", "running shoes") == completer.complete("n", "running shoes")
+    path.unlink()
+    assert opened.complete("n", "running shoes") == completer.complete("n", "running shoes")
+
+
+# ---- what is not a model ----
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [b"", b"\n", MAGIC, b'{"next_query": "a"}\n' * 9, b"\x93NUMPY" + bytes(200), b"PK\3\4" + bytes(200), bytes(4096)],
+)
+def test_foreign_files(damaged, foreign):
+    damaged.write_bytes(foreign)
+    assert "is not a qac model" in assert_refused(damaged)
+
+
+def test_a_model_that_went_through_a_text_mode_transfer(damaged, content):
+    damaged.write_bytes(content.replace(b"\r\n", b"\n"))
+    assert "is not a qac model" in assert_refused(damaged)
+
+
+def test_no_file_a_folder_and_a_path_through_a_file(tmp_path, model_path):
+    assert "there is no model" in assert_refused(tmp_path / "missing.qac")
+    assert "is a folder" in assert_refused(tmp_path)
+    assert_refused(model_path / "m.qac")
+
+
+def test_a_newer_version_is_refused_as_such(damaged, content):
+    newer = bytearray(content)
+    struct.pack_into("<I", newer, VERSION_AT, VERSION + 1)
+    damaged.write_bytes(newer)
+    message = assert_refused(damaged)
+    assert f"version {VERSION + 1}" in message
+    assert "upgrade" in message
+
+
+def test_an_older_version_number_that_never_was_is_damage(damaged, content):
+    older = bytearray(content)
+    struct.pack_into("<I", older, VERSION_AT, 0)
+    damaged.write_bytes(older)
+    assert "damaged" in assert_refused(damaged)
+
+
+# ---- damage ----
+
+
+def test_truncated_anywhere(damaged, content, model_path):
+    boundaries = {s.offset for s in SectionFile(model_path).sections.values()}
+    boundaries |= {s.offset + s.size for s in SectionFile(model_path).sections.values()}
+    lengths = {*boundaries, 8, HEADER, HEADER + ENTRY, *random.Random(0).sample(range(len(content)), 200)}
+    for length in lengths - {len(content)}:
+        damaged.write_bytes(content[:length])
+        for check in (False, True):
+            assert_refused(damaged, check)
+
+
+def test_longer_than_it_should_be(damaged, content):
+    damaged.write_bytes(content + b"\0")
+    assert_refused(damaged, check=False)
+
+
+def test_every_byte_of_the_header_and_the_table(damaged, content, model_path):
+    for at in range(HEADER + ENTRY * len(SectionFile(model_path).sections)):
+        for flip in (0x01, 0x80):
+            changed = bytearray(content)
+            changed[at] ^= flip
+            damaged.write_bytes(changed)
+            assert_refused(damaged, check=False)
+
+
+def test_random_bits_elsewhere(damaged, content, model_path):
+    rng = random.Random(1)
+    begin = HEADER + ENTRY * len(SectionFile(model_path).sections)
+    for at in rng.sample(range(begin, len(content)), 300):
+        changed = bytearray(content)
+        changed[at] ^= 1 << rng.randrange(8)
+        damaged.write_bytes(changed)
+        assert_refused(damaged)  # a small file is checked without asking
+        assert_refused(damaged, check=True)
+
+
+def test_settings_are_compared_with_their_checksum_even_unasked(damaged, content, model_path):
+    meta = SectionFile(model_path).sections["meta"]
+    changed = bytearray(content)
+    changed[meta.offset + meta.size // 2] ^= 1
+    damaged.write_bytes(changed)
+    assert '"meta"' in assert_refused(damaged, check=False)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"text": "default"}',
+    ],
+)
+def test_settings_that_say_nothing_sensible(tamper, meta):
+    assert_refused(tamper(meta=lambda _: meta))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"text": "default"', b'"text": "unheard"'),
+        (b'"history": 2', b'"history": 0'),
+        (b'"history": 2', b'"history": -1'),
+        (b'"history": 2', b'"history": "2"'),
+        (b'"age_decay": 0.5', b'"age_decay": NaN'),
+        (b'"repeat_weight": 0.01', b'"repeat_weight": 7'),
+        (b'"max_n": 1', b'"max_n": 65'),
+        (b'"kinds": 7', b'"kinds": 7e99'),
+        (b'"max_label_bytes": ', b'"max_label_bytes": "a", "x": '),
+    ],
+)
+def test_settings_out_of_range(tamper, old, new):
+    def change(meta):
+        assert old in meta
+        return meta.replace(old, new)
+
+    assert_refused(tamper(meta=change))
+
+
+@pytest.mark.parametrize(
+    "name", ["meta", "labels.text", "tree.node", "tree.node_count", "ranker.weight", "prefix.idf"]
+)
+def test_a_missing_section(model_path, damaged, name):
+    file = SectionFile(model_path)
+    write_sections(damaged, {n: file.bytes(n) for n in file.sections if n != name})
+    assert f'"{name}"' in assert_refused(damaged)
+
+
+def test_sections_that_do_not_fit_each_other(model_path, tamper):
+    for name, section in SectionFile(model_path).sections.items():
+        if name not in ("meta", "labels.text", "tree.children") and section.size:
+            for fewer in (8, 1):
+                path = tamper(**{name.replace(".", "__"): lambda b, fewer=fewer: b[:-fewer]})
+                with pytest.raises(ModelError, match=CURE):
+                    verify_model(load_model(path))
+
+
+# Asked of each damaged file in a process of its own, where a crash shows as a signal: opening it unchecked, completing,
+# explaining and verifying give answers, right or wrong, or one of our errors.
+_USE = """
+import faulthandler, random, sys, warnings
+from pathlib import Path
+from qac.completer import Completer
+from qac.errors import InputError, ModelError
+from qac.model import load_model
+from qac.modelfile import SectionFile, write_sections
+from qac.verification import verify_model
+
+faulthandler.enable()
+warnings.simplefilter("error")
+source, target, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+rng = random.Random(seed)
+file = SectionFile(source)
+content = bytearray(Path(source).read_bytes())
+sections = [s for s in file.sections.values() if s.size]
+attempts = []
+
+def attempt(f, *args):
+    try:
+        f(*args)
+        return True
+    except (ModelError, InputError):
+        return False
+
+for _ in range(150):
+    changed = bytearray(content)
+    section = rng.choice(sections)
+    how = rng.randrange(4)
+    for _ in range(rng.choice([1, 1, 3, 30])):
+        at = section.offset + rng.randrange(section.size)
+        if how == 0:
+            changed[at] ^= 1 << rng.randrange(8)
+        elif how == 1:
+            changed[at] = rng.choice([0, 0x7F, 0x80, 0xFF])
+        else:
+            word = (at - section.offset) // 4 * 4 + section.offset
+            special = 0, 1, 2, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, 0x7FC00000, 0x7F800000
+            value = rng.choice([*special, rng.getrandbits(32)])
+            changed[word : word + 4] = value.to_bytes(4, "little")
+    target.write_bytes(changed[: len(content)])
+    try:
+        model = load_model(target, check=False)
+    except ModelError:
+        continue
+    completer = Completer(model, beam=rng.choice([0, 0, 1, 4]))
+    for prefix in ("", "n", "new ", "ni", "x", "\\U0001f600"):
+        for prev in ((), ("running shoes",), ("travel", "new york")):
+            attempts.append(attempt(completer.complete, prefix, prev, rng.choice([1, 10, 1000])))
+            attempts.append(attempt(completer.explain, prefix, prev, rng.choice(["nike", "new york", "news"])))
+    attempts.append(attempt(verify_model, model))
+print(len(attempts), sum(attempts))
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_unchecked_damaged_model_never_crashes(model_path, tmp_path, seed):
+    done = subprocess.run(
+        [sys.executable, "-c", _USE, str(model_path), str(tmp_path / "damaged.qac"), str(seed)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    asked, answered = map(int, done.stdout.split())
+    assert 0 < answered < asked  # both ways were taken
+
+
+# ---- writing ----
+
+
+def test_a_model_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path):
+    for path in (tmp_path / "missing" / "m.qac", tmp_path):
+        with pytest.raises(OutputError, match="name a f") as e:
+            write_sections(path, {"meta": b"{}"})
+        assert str(path) in str(e.value)
+    assert list(tmp_path.iterdir()) == []
