@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ from qac.progress import progress
 from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
+
+MAX_THREADS: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,12 @@ def train(
     Raises
     ------
     InputError
-        There is nothing to learn from.
+        There is nothing to learn from, or ``threads`` is out of range.
     """
     config = config or TrainingConfig()
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = len(os.sched_getaffinity(0)) if threads is None else threads
+    if not 1 <= threads <= MAX_THREADS:
+        raise InputError(f"threads must be from 1 to {MAX_THREADS}, got {threads}")
     say = _Clock(log)
     collector = _Collector(config.history, config.use_prefix)
     labels = LabelTable.from_examples(collector.watch(examples))

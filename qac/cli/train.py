@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     config = _config(args)
+    _check_paths(args)
     check_writable(args.out)
     examples = read_normalized(args.examples, config.text, quiet=args.quiet)
     threads = args.threads or len(os.sched_getaffinity(0))
@@ -133,6 +134,17 @@ def run(args: argparse.Namespace) -> int:
     elif not args.quiet:
         print(_format(summary))
     return 0
+
+
+def _check_paths(args: argparse.Namespace) -> None:
+    """Refuse, before the work, what would make its result worthless or destroy its source."""
+    from qac.errors import InputError
+
+    if args.valid and not args.valid.is_file():
+        raise InputError(f"there are no examples at {args.valid}; give the valid.jsonl that `qac prep` writes")
+    for source in (args.examples, args.valid):
+        if source and source.exists() and args.out.exists() and source.samefile(args.out):
+            raise InputError(f"--out {args.out} is the file of examples itself; name another file for the model")
 
 
 def _config(args: argparse.Namespace) -> Any:
