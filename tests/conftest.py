@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from qac.completer import Completer
 from qac.config import IndexConfig, RankerConfig, TrainingConfig
-from qac.examples import Example
+from qac.examples import Example, normalize_examples
 from qac.modelfile import SectionFile, write_sections
 from qac.saving import save_model
 from qac.training import train
@@ -33,7 +33,7 @@ _SESSIONS = {
     "digital camera > nikon d70": 6,
     "digital camera > nikon d70 review": 2,
     "digital camera > new lens": 1,
-    "running shoes > nike air": 7,
+    "running shoes > nike air": 12,
     "running shoes > nike": 4,
     "running shoes > new balance": 3,
     "travel > new york > new york hotels": 5,
@@ -61,8 +61,8 @@ def _examples(sessions: dict[str, int]) -> list[Example]:
 
 @pytest.fixture(scope="session")
 def examples() -> list[Example]:
-    """Return the examples of a small log."""
-    return _examples(_SESSIONS)
+    """Return the examples of a small log, in normal form."""
+    return list(normalize_examples(_examples(_SESSIONS)))
 
 
 @pytest.fixture(scope="session")

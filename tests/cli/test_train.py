@@ -1,0 +1,230 @@
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from qac.completer import Completer
+from qac.model import load_model
+from qac.verification import verify_model
+
+
+@pytest.fixture
+def train(call_qac, example_file, tmp_path):
+    """Train on the small log; return the outcome and the path of the model."""
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def run(*options):
+        return call_qac("train", example_file, "--out", out / "m.qac", *options), out / "m.qac"
+
+    return run
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_a_model_and_a_summary_for_people(train, completer):
+    done, path = train()
+    assert (done.status, done.err) == (0, "")
+    assert names(path.parent) == ["m.qac"]
+    assert done.out.startswith(f"{path}: {len(completer)} queries, ")
+    assert "with it" in done.out
+    verify_model(load_model(path, check=True))
+    assert Completer.load(path).complete("n", "digital camera")[0].text == "nikon d70"
+
+
+def test_a_summary_as_json(train, completer):
+    done, path = train("--json", "--threads", 1)
+    s = done.json()
+    assert s["model"] == str(path)
+    assert s["bytes"] == path.stat().st_size
+    assert s["labels"] == len(completer)
+    assert s["threads"] == 1
+    assert 0 < s["loss"] < s["loss_without_session"]
+
+
+def test_quiet_says_nothing_and_verbose_says_each_step(train):
+    assert train("--quiet")[0] == (0, "", "")
+    err = train("--verbose")[0].err
+    for step in ("distinct sessions", "tree of", "features", "loss per example"):
+        assert step in err
+
+
+def test_options_reach_the_model(train):
+    _, path = train(
+        *("--index", "kmeans", "--depth", 5, "--max-leaf", 3, "--branching", 4, "--seed", 9, "--history", 2),
+        *("--age-decay", 0.25, "--word-weight", 2, "--bigram-weight", 3, "--query-weight", 4, "--use-prefix"),
+        *("--l2", 0.5, "--passes", 7, "--tolerance", 0.01, "--prune", 0.03, "--text", "alnum"),
+    )
+    config = load_model(path).meta["config"]
+    assert config["index"] == {"kind": "kmeans", "depth": 5, "max_leaf": 3, "branching": 4, "seed": 9}
+    assert config["ranker"] == {"loss": "softmax", "l2": 0.5, "tolerance": 0.01, "max_passes": 7, "prune": 0.03}
+    del config["index"], config["ranker"]
+    assert (
+        config.items()
+        >= {
+            "text": "alnum",
+            "history": 2,
+            "age_decay": 0.25,
+            "word_weight": 2.0,
+            "bigram_weight": 3.0,
+            "query_weight": 4.0,
+            "use_prefix": True,
+        }.items()
+    )
+
+
+def test_any_number_of_threads_and_any_run_give_the_same_bytes(train, run_qac, example_file, tmp_path):
+    once = train("--threads", 1)[1].read_bytes()
+    assert train("--threads", 3)[1].read_bytes() == once
+    for seed in ("1", "2"):  # of Python's hashes, which order sets
+        other = tmp_path / f"{seed}.qac"
+        done = run_qac("train", example_file, "--out", other, env={"PYTHONHASHSEED": seed})
+        assert done.status == 0
+        assert other.read_bytes() == once
+
+
+def test_validation_is_measured_with_the_new_model(train, example_file):
+    done, _ = train("--valid", example_file, "--json")
+    valid = done.json()["valid"]
+    assert valid["n"] > 0
+    assert 0 < valid["mrr@10"] <= 1
+    assert "validation requests: MRR@10" in train("--valid", example_file)[0].out
+
+
+def test_the_clean_up_is_that_of_the_preparation(call_qac, tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"next_query": "E-Bay!"}\n', encoding="utf-8")
+    (tmp_path / "stats.json").write_text('{"text": "alnum"}', encoding="utf-8")
+    assert call_qac("train", tmp_path / "train.jsonl", "--out", tmp_path / "m.qac").status == 0
+    completer = Completer.load(tmp_path / "m.qac")
+    assert completer.protocol == "alnum"
+    assert "e bay" in completer
+
+
+def test_a_log_of_single_queries(call_qac, tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"next_query": "a"}\n{"next_query": "b", "count": 3}\n', encoding="utf-8")
+    done = call_qac("train", tmp_path / "train.jsonl", "--out", tmp_path / "m.qac")
+    assert done.status == 0
+    assert "by popularity alone" in done.out
+
+
+# ---- what goes wrong ----
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no queries to learn from"),
+        (b'{"next_query": " "}\n', "no queries to learn from"),
+        (b'{"next_query": "a"}\nnonsense\n', "train.jsonl:2: not JSON"),
+        (b'{"next_query": "\xff"}\n', "not UTF-8"),
+        (json.dumps({"next_query": "x" * 5000}).encode(), "4,095 bytes"),
+    ],
+)
+def test_bad_examples_leave_the_old_model(call_qac, tmp_path, content, message):
+    (tmp_path / "train.jsonl").write_bytes(content)
+    (tmp_path / "m.qac").write_bytes(b"old")
+    done = call_qac("train", tmp_path / "train.jsonl", "--out", tmp_path / "m.qac")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert message in done.err
+    assert (tmp_path / "m.qac").read_bytes() == b"old"
+    assert names(tmp_path) == ["m.qac", "train.jsonl"]
+
+
+@pytest.mark.parametrize("out", ["missing/m.qac", "train.jsonl/m.qac", "."])
+def test_a_place_that_cannot_be_written_is_refused_before_learning(call_qac, tmp_path, out):
+    (tmp_path / "train.jsonl").write_text("nonsense, which is never read", encoding="utf-8")
+    done = call_qac("train", tmp_path / "train.jsonl", "--out", tmp_path / out)
+    assert done.status == 1
+    assert done.err.startswith(f"qac: error: cannot write {tmp_path / out}: ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "status"),
+    [
+        ("--depth", "0", 2),
+        ("--max-leaf", "-1", 2),
+        ("--branching", "1", 1),
+        ("--threads", "0", 2),
+        ("--threads", "many", 2),
+        ("--threads", "100000", 1),
+        ("--seed", "-1", 1),
+        ("--l2", "0", 1),
+        ("--l2", "nan", 1),
+        ("--age-decay", "2", 1),
+        ("--tolerance", "-1", 1),
+        ("--index", "btree", 2),
+        ("--text", "raw", 2),
+    ],
+)
+def test_options_out_of_range_are_refused(train, option, value, status):
+    done, path = train(option, value)
+    assert (done.status, done.out) == (status, "")
+    assert option.strip("-").replace("-", "_").split("_")[0] in done.err.replace("-", "_")
+    assert "Traceback" not in done.err
+    assert names(path.parent) == []
+
+
+def test_the_examples_are_not_overwritten_with_the_model(call_qac, example_file, tmp_path):
+    examples, valid, link = (tmp_path / name for name in ("train.jsonl", "valid.jsonl", "link.jsonl"))
+    for path in (examples, valid):
+        path.write_bytes(example_file.read_bytes())
+    link.symlink_to(examples)
+    for out in (examples, valid, link):
+        done = call_qac("train", examples, "--valid", valid, "--out", out)
+        assert (done.status, done.err.count("\n")) == (1, 1)
+        assert "is the file of examples itself" in done.err
+    assert examples.read_bytes() == valid.read_bytes() == example_file.read_bytes()
+
+
+def test_missing_validation_examples_are_noticed_before_learning(train, tmp_path):
+    done, path = train("--valid", tmp_path / "missing.jsonl")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "missing.jsonl" in done.err
+    assert names(path.parent) == []
+
+
+def test_examples_that_are_not_there(call_qac, tmp_path):
+    done = call_qac("train", tmp_path / "no.jsonl", "--out", tmp_path / "m.qac")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "qac prep" in done.err
+    assert call_qac("train", "--out", tmp_path / "m.qac").status == 2
+
+
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_an_interrupt_while_learning_leaves_nothing_behind(tmp_path, old):
+    rng = random.Random(0)
+    words = [f"w{i}" for i in range(30)]
+    lines = [
+        json.dumps({"prev_query": " ".join(rng.sample(words, 9)), "next_query": " ".join(rng.sample(words, 2))})
+        for _ in range(4000)
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    model = tmp_path / "m.qac"
+    if old:
+        model.write_bytes(old)
+    before = names(tmp_path)
+    endless = ["--tolerance", "0", "--l2", "1e-6", "--passes", "1000000", "--prune", "0", "--verbose"]
+    argv = [sys.executable, "-m", "qac", "train", str(tmp_path / "train.jsonl"), "--out", str(model), *endless]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = ""
+        while " features, " not in said:  # the step before learning
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        time.sleep(0.3)
+        assert process.poll() is None, "it must still be learning for this test to mean anything"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.splitlines()[-1] == "qac: interrupted; nothing was left half-written"
+    assert "Traceback" not in err
+    assert names(tmp_path) == before
+    if old:
+        assert model.read_bytes() == old

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from qac import _native
+
+
+def test_a_sound_model(call_qac, model_path, completer):
+    done = call_qac("verify", model_path)
+    assert done.status == 0
+    assert done.out.startswith(f"{model_path} is sound: ")
+    d = call_qac("verify", model_path, "--json").json()
+    assert (d["sound"], d["labels"], d["bytes"]) == (True, len(completer), model_path.stat().st_size)
+    assert d["fingerprint"] == completer.info()["fingerprint"]
+
+
+def test_a_flipped_bit(call_qac, model_path, tmp_path):
+    content = bytearray(model_path.read_bytes())
+    content[-100] ^= 1
+    path = tmp_path / "flipped.qac"
+    path.write_bytes(content)
+    done = call_qac("verify", path)
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert f"{path} is damaged" in done.err
+
+
+def edit(dtype, change):
+    """Return a change of a section's bytes that edits them as an array."""
+
+    def apply(content):
+        array = np.frombuffer(content, dtype).copy()
+        change(array)
+        return array.tobytes()
+
+    return apply
+
+
+def assign(index, value):
+    def change(array):
+        array[index] = value
+
+    return change
+
+
+def swap(i, j):
+    def change(array):
+        array[[i, j]] = array[[j, i]]
+
+    return change
+
+
+def node(field, index, value):
+    return lambda nodes: nodes[field].__setitem__(index, value)
+
+
+# Contradictions that checksums cannot see: what a defective writer would leave.
+@pytest.mark.parametrize(
+    ("section", "dtype", "change"),
+    [
+        ("labels.count", "<f4", assign(3, 0)),
+        ("labels.count", "<f4", assign(3, np.nan)),
+        ("labels.weight", "<f4", assign(3, -1)),
+        ("labels.count", "<f4", assign(3, 99)),
+        ("tree.members", "<u4", swap(0, 1)),
+        ("tree.members", "<u4", assign(0, 0)),
+        ("tree.member_mass", "<f8", assign(2, 77)),
+        ("tree.member_count", "<f8", assign(2, 77)),
+        ("tree.node_count", "<f8", assign(1, 77)),
+        ("tree.children", "<u4", swap(0, -1)),
+        ("tree.node", _native.NODE, node("mass", 1, 77)),
+        ("tree.node", _native.NODE, node("row", 1, 0)),
+        ("tree.node", _native.NODE, node("n_rows", 0, 1)),
+        ("tree.node", _native.NODE, node("scale", 0, np.inf)),
+        ("tree.node", _native.NODE, node("lo", 1, 1)),
+        ("ranker.row_feature", "<u4", assign(0, 1 << 30)),
+        ("ranker.row_end", "<u4", assign(0, 0)),
+        ("ranker.row_end", "<u4", assign(-1, 1 << 30)),
+        ("ranker.child", "<u2", assign(0, 60_000)),
+        ("session.idf", "<f4", assign(0, np.nan)),
+        ("session.slot_id", "<u4", lambda ids: ids.__setitem__(ids == 0, 1)),
+        ("labels.text", "<u1", assign(slice(1, 4), ord("~"))),
+        ("labels.block", "<u8", assign(1, 0)),
+    ],
+)
+def test_contradictions_behind_right_checksums(call_qac, tamper, section, dtype, change):
+    path = tamper(**{section.replace(".", "__"): edit(dtype, change)})
+    done = call_qac("verify", path)
+    assert (done.status, done.err.count("\n")) == (1, 1), done
+    assert f"{path} is damaged" in done.err
+
+
+def test_what_is_not_there(call_qac, tmp_path):
+    done = call_qac("verify", tmp_path / "missing.qac")
+    assert done.status == 1
+    assert "there is no model" in done.err
