@@ -26,6 +26,7 @@ protocols = st.sampled_from(PROTOCOLS)
         ("Ｎｉｋｏｎ", "nikon"),  # full-width letters
         ("ﬁne", "fine"),  # ligature
         ("x²", "x2"),
+        ("50㎒", "50mhz"),  # one character that is capital letters only once it is taken apart
         ("Straße", "strasse"),
         ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),  # final sigma folds to sigma
         ("e\u0301", "é"),  # composed

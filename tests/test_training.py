@@ -245,6 +245,12 @@ def test_queries_that_weigh_next_to_nothing_are_still_answered(make_model, kind)
         assert sum(c.score for c in answers) == pytest.approx(1)
 
 
+def test_sessions_that_differ_only_beyond_the_history_are_one():
+    examples = [Example((old, "hotels"), "", "paris") for old in ("a", "b", "c")]
+    assert train(examples, TrainingConfig(history=1), quiet=True).summary["sessions"] == 1
+    assert train(examples, TrainingConfig(history=2), quiet=True).summary["sessions"] == 3
+
+
 def test_older_queries_count_when_asked_to(make_model):
     examples = [Example((a, "hotels"), "", b, 5.0) for a, b in [("paris", "paris hotels"), ("rome", "rome hotels")]]
     forgetful, mindful = (Completer.load(make_model(examples, TrainingConfig(history=h))) for h in (1, 2))
