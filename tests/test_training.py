@@ -1,4 +1,5 @@
 import random
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -310,3 +311,27 @@ def test_an_exception_in_watch_cancels(threads):
     X, Y = rng.random((300, 40)), rng.integers(0, 3, (60, 300))
     with pytest.raises(KeyboardInterrupt):
         fit(one_node(np.ones(60)), X, Y, l2=1e-6, max_passes=1 << 30, threads=threads, watch=stop)
+
+
+def test_an_exception_in_watch_tells_the_native_code_to_stop(monkeypatch):
+    """Small problems end by themselves before that shows: here the native code is one that only ends when told to."""
+    real, told = _native.lib, []
+
+    class Patient:
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def qac_train_softmax(self, tree, examples, training, state, out):
+            give_up = time.monotonic() + 10
+            while not state.cancel and time.monotonic() < give_up:
+                time.sleep(0.01)
+            told.append(bool(state.cancel))
+            return real.QAC_ECANCELLED
+
+    def stop(state):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_native, "lib", Patient())
+    with pytest.raises(KeyboardInterrupt):
+        fit(one_node([1, 1]), np.eye(2), np.eye(2), watch=stop)
+    assert told == [True]
