@@ -36,13 +36,14 @@ class Completer:
 
     name = "qac"
 
-    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM) -> None:
+    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM, composing: bool = True) -> None:
         if not 0 <= beam < 1 << 31:
             raise InputError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
         self._model = model
         self._native = model.native
         self._protocol = model.protocol
         self._beam = beam
+        self._composing = composing
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, beam: int = DEFAULT_BEAM, check: bool | None = None) -> Self:
@@ -84,10 +85,10 @@ class Completer:
         check_k(k)
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         try:
-            found = self._native.complete(typed, self._session(prev), k, self._beam)
+            found = self._native.complete(typed, self._session(prev), k, self._beam, self._composing)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return [Completion(text, score) for text, score in found]
+        return [Completion(text, score, "composed" if composed else "index") for text, score, composed in found]
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.
