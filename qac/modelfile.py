@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Mapping
@@ -95,6 +96,8 @@ class SectionFile:
     def __init__(self, path: str | os.PathLike[str], check: bool | None = None) -> None:
         self.path = Path(path)
         try:
+            if not stat.S_ISREG(self.path.stat().st_mode) and not self.path.is_dir():  # opening a pipe would wait
+                raise self._error("is not a regular file; give the model file itself")
             with self.path.open("rb") as f:
                 self.size = os.fstat(f.fileno()).st_size
                 if self.size < _HEADER.size:

@@ -219,7 +219,7 @@ def test_serving_sees_what_training_saw(completer, session, prefix):
 
 
 def test_features_name_their_newest_place_in_the_session(completer):
-    session = b"new york\ndigital camera\nnew york"
+    session = b"new york\ndigital new york"
     label = completer._native.find_label(b"new york hotels")
     features, _ = completer._native.explain(b"", session, label)
     found = {session[f.begin : f.end]: f.begin for f in features}

@@ -1,5 +1,6 @@
 """Every way in which a model file can be wrong is a ModelError that names the file and the cure, never a crash."""
 
+import os
 import random
 import struct
 import subprocess
@@ -114,6 +115,13 @@ def test_no_file_a_folder_and_a_path_through_a_file(tmp_path, model_path):
     assert_refused(model_path / "m.qac")
 
 
+def test_a_pipe_and_a_device_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(ModelError, match="is not a regular file"):
+            load_model(path)
+
+
 def test_a_newer_version_is_refused_as_such(damaged, content):
     newer = bytearray(content)
     struct.pack_into("<I", newer, VERSION_AT, VERSION + 1)
@@ -213,9 +221,7 @@ def test_settings_out_of_range(tamper, old, new):
     assert_refused(tamper(meta=change))
 
 
-@pytest.mark.parametrize(
-    "name", ["meta", "labels.text", "tree.node", "tree.node_count", "ranker.weight", "prefix.idf"]
-)
+@pytest.mark.parametrize("name", ["meta", "labels.text", "tree.node", "tree.node_count", "ranker.weight", "prefix.idf"])
 def test_a_missing_section(model_path, damaged, name):
     file = SectionFile(model_path)
     write_sections(damaged, {n: file.bytes(n) for n in file.sections if n != name})

@@ -108,6 +108,28 @@ def random_rankers(rng, tree, features, steepness):
     }
 
 
+def assemble(texts, counts, tree, session, prefix, rng, repeat_weight=1.0, steepness=0.5):
+    """Return the plain and the native model of a tree, with random rankers."""
+    features = session.n_features_ + (prefix.n_features_ if prefix else 0)
+    encoded, blocks = _native.encode_labels(texts)
+    arrays = ModelArrays(
+        session=session.config(),
+        prefix=PrefixTfidfVectorizer(1, 2).config(),
+        session_vocabulary=session.vocabulary_,
+        prefix_vocabulary=prefix.vocabulary_ if prefix else NONE,
+        member_mass=tree.member_totals(tree.arrays.weight),
+        count=counts,
+        node_count=tree.node_totals(counts),
+        member_count=tree.member_totals(counts),
+        label_text=encoded,
+        label_block=blocks,
+        repeat_weight=repeat_weight,
+        **random_rankers(rng, tree, features, steepness),
+    )
+    longest = max(len(t.encode()) for t in texts)
+    return PlainModel(texts, arrays, session, prefix), _native.Model(arrays, longest)
+
+
 @st.composite
 def models(draw):
     """Draw labels, a tree over them, vocabularies and random weights: a plain model and a native one."""
@@ -129,25 +151,9 @@ def models(draw):
     session = SessionVectorizer(history=draw(st.integers(1, 3)), age_decay=0.5)
     session.fit([[text] for text in texts[::2]])
     prefix = PrefixTfidfVectorizer(1, 2).fit(texts) if draw(st.booleans()) else None
-    features = session.n_features_ + (prefix.n_features_ if prefix else 0)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    encoded, blocks = _native.encode_labels(texts)
-    arrays = ModelArrays(
-        session=session.config(),
-        prefix=PrefixTfidfVectorizer(1, 2).config(),
-        session_vocabulary=session.vocabulary_,
-        prefix_vocabulary=prefix.vocabulary_ if prefix else NONE,
-        member_mass=tree.member_totals(weights),
-        count=counts,
-        node_count=tree.node_totals(counts),
-        member_count=tree.member_totals(counts),
-        label_text=encoded,
-        label_block=blocks,
-        repeat_weight=draw(st.sampled_from([0.0, 0.25, 1.0])),
-        **random_rankers(rng, tree, features, draw(st.sampled_from([0, 3, 12]))),
-    )
-    longest = max(len(t.encode()) for t in texts)
-    return PlainModel(texts, arrays, session, prefix), _native.Model(arrays, longest)
+    repeat_weight, steepness = draw(st.sampled_from([0.0, 0.25, 1.0])), draw(st.sampled_from([0, 3, 12]))
+    return assemble(texts, counts, tree, session, prefix, rng, repeat_weight, steepness)
 
 
 @st.composite
@@ -223,6 +229,21 @@ def test_ties_go_to_the_label_that_stands_first(request_):
         found = complete(native, prefix, [], k)
         assert [text for text, _ in found] == [plain.texts[i] for i in wanted[:k]]
         assert [score for _, score in found] == pytest.approx([counts[i] / total for i in wanted[:k]], rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["trie", "kmeans", "hybrid"])
+def test_close_races_are_decided_right(kind):
+    """Nodes with little more in them than their best label, and labels nearly as good, leave bounds no slack."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        texts = sorted({"".join(rng.choice(list("abcd"), rng.integers(1, 4))) for _ in range(40)})
+        counts = rng.choice([1, 1, *range(97, 104)], len(texts)).astype(np.float32)
+        tree = build_tree(texts, counts, IndexConfig(kind, depth=1, max_leaf=2, branching=3))
+        plain, native = assemble(texts, counts, tree, SessionVectorizer().fit([["w"]]), None, rng)
+        wanted = sorted(plain.scores("", []).items(), key=lambda item: (-counts[item[0]], item[0]))
+        for k in range(1, 8):
+            assert [text for text, _ in complete(native, "", [], k)] == [texts[i] for i, _ in wanted[:k]]
+            assert_are_the_best(complete(native, "", ["w"], k), plain.scores("", ["w"]), texts, k)
 
 
 @given(requests())

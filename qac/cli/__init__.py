@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser().parse_args(argv)
         status: int = args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None when it was closed before we began
+            sys.stdout.flush()
         return status
     except QacError as e:
         print(f"qac: error: {e}", file=sys.stderr)
@@ -70,6 +71,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("qac: interrupted; nothing was left half-written", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): that is its right. Keep the interpreter from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output went away (`| head`): that is its right.
+        _drop_output()
         return 0
+    except OSError as e:
+        if e.filename is not None:  # a file of ours, whose errors are QacErrors: a defect
+            raise
+        _drop_output()
+        print(f"qac: error: cannot write the output: {e.strerror}; make room or send it elsewhere", file=sys.stderr)
+        return 1
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from flushing, and complaining, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

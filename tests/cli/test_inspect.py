@@ -73,3 +73,14 @@ def test_a_reader_that_goes_away(model_path):
     command = f'"{sys.executable}" -m qac inspect "{model_path}" | true'
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_output_that_cannot_be_written(model_path):
+    command = f'"{sys.executable}" -m qac inspect "{model_path}"'
+    done = subprocess.run(["/bin/sh", "-c", f"{command} > /dev/full"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "qac: error: cannot write the output: No space left on device; make room or send it elsewhere\n"
+    )
+    done = subprocess.run(["/bin/sh", "-c", f"{command} >&-"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -211,7 +212,9 @@ def test_an_interrupt_while_learning_leaves_nothing_behind(tmp_path, old):
     before = names(tmp_path)
     endless = ["--tolerance", "0", "--l2", "1e-6", "--passes", "1000000", "--prune", "0", "--verbose"]
     argv = [sys.executable, "-m", "qac", "train", str(tmp_path / "train.jsonl"), "--out", str(model), *endless]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # Who runs in the background of a shell ignores interrupts, and so do the processes that it starts.
+    with subprocess.Popen(argv, **pipes, preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL)) as process:
         said = ""
         while " features, " not in said:  # the step before learning
             line = process.stderr.readline()

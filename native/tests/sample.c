@@ -1,0 +1,150 @@
+/* sample.c - the small models of the tests; test.h says what is in them. */
+#include "test.h"
+
+/* A copy of `size` bytes in an allocation of its own, noted in the sample. */
+static void *keep(sample *s, const char *name, const void *data, size_t size)
+{
+    void *copy = allocate(size);
+    if (size)
+        memcpy(copy, data, size);
+    s->array[s->n_arrays].name = name;
+    s->array[s->n_arrays].data = copy;
+    s->array[s->n_arrays++].size = size;
+    return copy;
+}
+#define KEEP(s, array) keep(s, #array, array, sizeof array)
+
+static void add_labels(sample *s, const char *const *labels, uint32_t n, const float *count)
+{
+    string_list list = make_strings(labels, n);
+    uint8_t *bytes = allocate(qac_labels_bound(list.end, n));
+    uint64_t *block = allocate((n + 15) / 16 * sizeof(uint64_t)), size = 0;
+    CHECK(qac_labels_encode(list.text, list.end, n, bytes, block, &size) == QAC_OK);
+    s->parts.label_text = keep(s, "label_text", bytes, size);
+    s->parts.label_text_size = size;
+    s->parts.label_block = keep(s, "label_block", block, (n + 15) / 16 * sizeof(uint64_t));
+    s->parts.tree.labels = n;
+    s->parts.tree.weight = keep(s, "weight", count, n * sizeof *count);
+    s->parts.count = keep(s, "count", count, n * sizeof *count);
+    free(bytes);
+    free(block);
+    free_strings(&list);
+}
+
+static void add_vocabulary(sample *s)
+{
+    uint64_t hash[] = {qac_hash("x", 1, QAC_TERM_WORD), qac_hash("y", 1, QAC_TERM_WORD)}, slot_hash[4];
+    s->x = hash[0] > hash[1];
+    s->y = !s->x;
+    if (s->x) {
+        const uint64_t h = hash[0];
+        hash[0] = hash[1];
+        hash[1] = h;
+    }
+    uint32_t slot_id[4];
+    const float idf[] = {1, 1};
+    CHECK(qac_vocabulary_build(hash, 2, slot_hash, slot_id, 4) == QAC_OK);
+    s->parts.session_vocabulary = (qac_vocabulary){
+        .slot_hash = KEEP(s, slot_hash), .slot_id = KEEP(s, slot_id), .slots = 4, .idf = KEEP(s, idf), .terms = 2};
+}
+
+static const qac_vectorizer VECTORIZER = {
+    .kinds = QAC_TERM_WORD, .min_n = 1, .max_n = 1, .history = 3, .age_decay = 0.5f, .word_weight = 1,
+};
+
+sample make_sample(void)
+{
+    sample s = {.parts = {.session = VECTORIZER, .prefix = VECTORIZER, .repeat_weight = 0.25f}};
+    const char *const labels[] = {"a", "ab", "abc", "abd", "abfgh", "abfgi", "bcde", "bcdf"};
+    const float count[] = {1, 2, 4, 8, 16, 32, 64, 128};
+    add_labels(&s, labels, 8, count);
+    add_vocabulary(&s);
+
+    const float steps = 127;
+    const qac_node node[] = {
+        {.mass = 255, .lo = 0, .hi = 8, .child = 0, .n_children = 2, .row = 0, .n_rows = 1, .scale = 1 / steps},
+        {.mass = 63, .lo = 0, .hi = 6, .child = 2, .n_children = 2, .row = 1, .n_rows = 1, .scale = 2 / steps,
+         .flags = QAC_NODE_CLUSTERS},
+        {.mass = 192, .lo = 6, .hi = 8, .n_children = 2, .row = 2, .n_rows = 1, .scale = 1 / steps,
+         .flags = QAC_NODE_LEAF},
+        {.mass = 21, .lo = 0, .hi = 3, .n_children = 3, .row = 3, .flags = QAC_NODE_LEAF | QAC_NODE_CLUSTERED},
+        {.mass = 42, .lo = 3, .hi = 6, .n_children = 3, .row = 3, .flags = QAC_NODE_LEAF | QAC_NODE_CLUSTERED},
+    };
+    const uint32_t children[] = {1, 2, 3, 4}, members[] = {0, 2, 4, 1, 3, 5};
+    const double member_mass[] = {0, 1, 5, 21, 23, 31, 63}, node_count[] = {255, 63, 192, 21, 42};
+    s.parts.tree.node = KEEP(&s, node);
+    s.parts.tree.nodes = 5;
+    s.parts.tree.children = KEEP(&s, children);
+    s.parts.tree.n_children = 4;
+    s.parts.tree.members = KEEP(&s, members);
+    s.parts.tree.n_members = 6;
+    s.parts.member_mass = KEEP(&s, member_mass);
+    s.parts.node_count = KEEP(&s, node_count);
+    s.parts.member_count = keep(&s, "member_count", member_mass, sizeof member_mass);
+
+    const uint32_t row_feature[] = {s.x, s.y, s.x}, row_end[] = {1, 2, 4};
+    const uint16_t entry_child[] = {0, 1, 0, 1};
+    const int8_t entry_weight[] = {127, 127, -127, 64};
+    s.parts.row_feature = KEEP(&s, row_feature);
+    s.parts.row_end = KEEP(&s, row_end);
+    s.parts.rows = 3;
+    s.parts.entry_child = KEEP(&s, entry_child);
+    s.parts.entry_weight = KEEP(&s, entry_weight);
+    s.parts.entries = 4;
+    return s;
+}
+
+sample make_wide_sample(uint32_t nodes)
+{
+    sample s = {.parts = {.session = VECTORIZER, .prefix = VECTORIZER, .repeat_weight = 1}};
+    const uint32_t n = 2 * nodes;
+    char *text = allocate(n * 8);
+    const char **labels = allocate(n * sizeof *labels);
+    float *count = allocate(n * sizeof *count);
+    qac_node *node = allocate((nodes + 1) * sizeof *node);
+    uint32_t *children = allocate(nodes * sizeof *children);
+    double *node_count = allocate((nodes + 1) * sizeof *node_count);
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(text + 8 * i, 8, "%07u", i % 10000000);
+        labels[i] = text + 8 * i;
+        count[i] = 1;
+    }
+    node[0] = (qac_node){.mass = n, .hi = n, .n_children = nodes};
+    node_count[0] = n;
+    for (uint32_t i = 0; i < nodes; i++) {
+        node[i + 1] = (qac_node){.mass = 2, .lo = 2 * i, .hi = 2 * i + 2, .n_children = 2, .flags = QAC_NODE_LEAF};
+        node_count[i + 1] = 2;
+        children[i] = i + 1;
+    }
+    const double none[] = {0};
+    add_labels(&s, labels, n, count);
+    s.parts.tree.node = keep(&s, "node", node, (nodes + 1) * sizeof *node);
+    s.parts.tree.nodes = nodes + 1;
+    s.parts.tree.children = keep(&s, "children", children, nodes * sizeof *children);
+    s.parts.tree.n_children = nodes;
+    s.parts.node_count = keep(&s, "node_count", node_count, (nodes + 1) * sizeof *node_count);
+    s.parts.member_mass = s.parts.member_count = KEEP(&s, none);
+    free(text);
+    free(labels);
+    free(count);
+    free(node);
+    free(children);
+    free(node_count);
+    return s;
+}
+
+void free_sample(sample *s)
+{
+    for (int i = 0; i < s->n_arrays; i++)
+        free(s->array[i].data);
+}
+
+int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
+        qac_answer *answers, uint32_t *n)
+{
+    const size_t size = (size_t)k * 64;
+    char *text = allocate(size);
+    const int status = qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, answers, n, text, size);
+    free(text);
+    return status;
+}

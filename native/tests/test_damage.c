@@ -1,0 +1,151 @@
+/* test_damage.c - models that contradict themselves: refused when opened or, where only reading shows it, harmless. */
+#include <math.h>
+
+#include "test.h"
+
+static qac_node *nodes_of(sample *s) { return (qac_node *)s->parts.tree.node; }
+
+static void vocabulary_too_full(sample *s) { s->parts.session_vocabulary.slots = 2; }
+static void vocabulary_no_power_of_two(sample *s) { s->parts.session_vocabulary.slots = 3; }
+static void prefix_vocabulary_without_slots(sample *s) { s->parts.prefix_vocabulary.terms = 1; }
+static void ngrams_of_nothing(sample *s) { s->parts.prefix.min_n = 0; }
+static void ngrams_backwards(sample *s) { s->parts.prefix.min_n = 2; }
+static void ngrams_too_long(sample *s) { s->parts.prefix.max_n = 65; }
+static void no_history(sample *s) { s->parts.session.history = 0; }
+static void growing_with_age(sample *s) { s->parts.session.age_decay = 2; }
+static void age_not_a_number(sample *s) { s->parts.session.age_decay = NAN; }
+static void growing_with_position(sample *s) { s->parts.prefix.position_decay = -1; }
+static void repeat_negative(sample *s) { s->parts.repeat_weight = -1; }
+static void repeat_too_large(sample *s) { s->parts.repeat_weight = 1.5f; }
+static void repeat_not_a_number(sample *s) { s->parts.repeat_weight = NAN; }
+static void no_nodes(sample *s) { s->parts.tree.nodes = 0; }
+static void no_labels(sample *s) { s->parts.tree.labels = 0; }
+static void too_many_labels(sample *s) { s->parts.tree.labels = QAC_CHILD_LABEL; }
+static void empty_range(sample *s) { nodes_of(s)[2].hi = 6; }
+static void backward_range(sample *s) { nodes_of(s)[2].lo = 9; }
+static void range_beyond_labels(sample *s) { nodes_of(s)[2].hi = 9; }
+static void range_beyond_members(sample *s) { nodes_of(s)[4].hi = 7; }
+static void no_children(sample *s) { nodes_of(s)[0].n_children = 0; }
+static void rows_beyond_the_end(sample *s) { nodes_of(s)[2].n_rows = 2; }
+static void rows_that_overflow(sample *s) { nodes_of(s)[2].row = UINT32_MAX; }
+static void no_mass(sample *s) { nodes_of(s)[3].mass = 0; }
+static void negative_mass(sample *s) { nodes_of(s)[3].mass = -1; }
+static void mass_not_a_number(sample *s) { nodes_of(s)[3].mass = NAN; }
+static void leaf_with_fewer_children(sample *s) { nodes_of(s)[2].n_children = 1; }
+static void children_beyond_the_end(sample *s) { nodes_of(s)[1].n_children = 3; }
+static void children_that_overflow(sample *s) { nodes_of(s)[1].child = UINT32_MAX; }
+static void child_out_of_order(sample *s) { ((uint32_t *)s->parts.tree.children)[2] = 4; }
+static void child_twice(sample *s) { ((uint32_t *)s->parts.tree.children)[3] = 3; }
+static void child_of_its_own(sample *s) { ((uint32_t *)s->parts.tree.children)[2] = 1; }
+static void child_no_such_label(sample *s) { ((uint32_t *)s->parts.tree.children)[0] = QAC_CHILD_LABEL | 8; }
+static void node_without_parent(sample *s) { ((uint32_t *)s->parts.tree.children)[3] = QAC_CHILD_LABEL | 1; }
+static void member_no_such_label(sample *s) { ((uint32_t *)s->parts.tree.members)[5] = 8; }
+static void root_with_fewer_labels(sample *s) { nodes_of(s)[0].hi = 7; }
+static void root_begins_late(sample *s) { nodes_of(s)[0].lo = 1; }
+static void root_of_clusters(sample *s) { nodes_of(s)[0].flags = QAC_NODE_CLUSTERED; }
+
+static void test_open(void)
+{
+    void (*const damages[])(sample *) = {
+        vocabulary_too_full, vocabulary_no_power_of_two, prefix_vocabulary_without_slots, ngrams_of_nothing,
+        ngrams_backwards, ngrams_too_long, no_history, growing_with_age, age_not_a_number, growing_with_position,
+        repeat_negative, repeat_too_large, repeat_not_a_number, no_nodes, no_labels, too_many_labels, empty_range,
+        backward_range, range_beyond_labels, range_beyond_members, no_children, rows_beyond_the_end, rows_that_overflow,
+        no_mass, negative_mass, mass_not_a_number, leaf_with_fewer_children, children_beyond_the_end,
+        children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
+        node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        sample s = make_sample();
+        damages[i](&s);
+        qac_model *m = NULL;
+        const int status = qac_model_open(&s.parts, &m);
+        if (status != QAC_ECORRUPT)
+            fprintf(stderr, "damage %zu gives %s\n", i, qac_strerror(status));
+        CHECK(status == QAC_ECORRUPT && m == NULL);
+        if (status == QAC_OK)
+            qac_model_close(m);
+        free_sample(&s);
+    }
+}
+
+/* Everything a caller can do; the sanitizers watch. */
+static void use(const sample *s)
+{
+    static const char *const prefixes[] = {"", "a", "abf", "bcd", "zz"}, *const sessions[] = {"", "x", "bcde\ny x"};
+    static qac_feature features[2 * QAC_MAX_TERMS];
+    qac_model *m;
+    const int opened = qac_model_open(&s->parts, &m);
+    CHECK(opened == QAC_OK || opened == QAC_ECORRUPT);
+    if (opened)
+        return;
+    qac_scratch *w;
+    CHECK(qac_scratch_new(m, &w) == QAC_OK);
+    for (int p = 0; p < 5; p++) {
+        for (int i = 0; i < 3; i++) {
+            qac_answer answers[8];
+            uint32_t n, n_features, n_steps, n_pushes;
+            for (uint32_t beam = 0; beam < 2; beam++) {
+                const int status = ask(m, w, prefixes[p], sessions[i], 8, beam, answers, &n);
+                CHECK(status == QAC_OK || status == QAC_ECORRUPT || status == QAC_EINVAL);
+                CHECK(n <= 8);
+                for (uint32_t a = 0; a < n; a++)
+                    CHECK(answers[a].label < 8 && answers[a].score >= 0);
+            }
+            qac_step steps[4];
+            qac_push pushes[4];
+            for (uint32_t label = 0; label < 8; label += 3)
+                qac_explain(m, w, prefixes[p], strlen(prefixes[p]), sessions[i], strlen(sessions[i]), label, features,
+                            &n_features, steps, 4, &n_steps, pushes, 4, &n_pushes);
+        }
+    }
+    char text[8];
+    size_t len;
+    for (uint32_t label = 0; label < 9; label++)
+        qac_label_text(m, label, text, sizeof text, &len);
+    qac_find_label(m, "abd", 3);
+    qac_scratch_free(w);
+    qac_model_close(m);
+}
+
+/* Each byte of each array in turn takes wrong values. */
+static void test_every_byte(void)
+{
+    sample s = make_sample();
+    for (int i = 0; i < s.n_arrays; i++) {
+        uint8_t *bytes = s.array[i].data;
+        for (size_t at = 0; at < s.array[i].size; at++) {
+            const uint8_t right = bytes[at];
+            const uint8_t wrong[] = {(uint8_t)(right ^ 1), (uint8_t)(right ^ 0x80), 0, 0x7F, 0xFF, (uint8_t)(right + 1)};
+            for (size_t j = 0; j < sizeof wrong; j++) {
+                bytes[at] = wrong[j];
+                use(&s);
+            }
+            bytes[at] = right;
+        }
+    }
+    use(&s);
+    free_sample(&s);
+}
+
+/* Several at once. */
+static void test_random_bytes(void)
+{
+    for (int round = 0; round < 3000; round++) {
+        sample s = make_sample();
+        for (uint32_t n = 1 + random_below(6); n > 0; n--) {
+            const uint32_t i = random_below((uint32_t)s.n_arrays);
+            uint8_t *bytes = s.array[i].data;
+            bytes[random_below((uint32_t)s.array[i].size)] = (uint8_t)(random_below(2) ? random_bits() : random_below(9));
+        }
+        use(&s);
+        free_sample(&s);
+    }
+}
+
+void test_damage(void)
+{
+    test_open();
+    test_every_byte();
+    test_random_bytes();
+}

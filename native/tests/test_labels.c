@@ -1,0 +1,184 @@
+/* test_labels.c - front-coded strings against an array of plain ones. */
+#include "test.h"
+
+string_list make_strings(const char *const *strings, uint64_t n)
+{
+    string_list list = {NULL, allocate(n * sizeof(uint64_t)), n};
+    uint64_t size = 0;
+    for (uint64_t i = 0; i < n; i++)
+        list.end[i] = size += strlen(strings[i]);
+    list.text = allocate(size);
+    for (uint64_t i = 0, at = 0; i < n; at = list.end[i++])
+        memcpy(list.text + at, strings[i], list.end[i] - at);
+    return list;
+}
+
+void free_strings(string_list *list)
+{
+    free(list->text);
+    free(list->end);
+}
+
+static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+enum { MOST = 100, LONGEST = 4095 };
+
+/* Fills strings with distinct random ones, ascending; returns how many. Few letters, so that they share beginnings. */
+static uint32_t random_strings(char **strings)
+{
+    static const char *const letters[] = {"a", "b", " ", "\xC3\xA9", "\xC3\xA8", "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x81"};
+    uint32_t n = 1 + random_below(MOST);
+    for (uint32_t i = 0; i < n; i++) {
+        char s[64] = "";
+        for (uint32_t j = 1 + random_below(7); j > 0; j--)
+            strcat(s, letters[random_below(7)]);
+        strings[i] = allocate(strlen(s) + 1);
+        strcpy(strings[i], s);
+    }
+    qsort(strings, n, sizeof *strings, by_bytes);
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (out && strcmp(strings[out - 1], strings[i]) == 0)
+            free(strings[i]);
+        else
+            strings[out++] = strings[i];
+    }
+    return out;
+}
+
+typedef struct {
+    uint8_t *bytes;
+    uint64_t *block;
+    qac_label_strings strings;
+} encoded;
+
+static encoded encode(const string_list *list)
+{
+    uint8_t *bytes = allocate(qac_labels_bound(list->end, list->n));
+    uint64_t *block = allocate((list->n + 15) / 16 * sizeof(uint64_t)), size = 0;
+    CHECK(qac_labels_encode(list->text, list->end, list->n, bytes, block, &size) == QAC_OK);
+    CHECK(size <= qac_labels_bound(list->end, list->n));
+    uint8_t *exact = allocate(size); /* so that reading beyond the end shows */
+    memcpy(exact, bytes, size);
+    free(bytes);
+    return (encoded){exact, block, {exact, size, block, (uint32_t)list->n}};
+}
+
+static void free_encoded(encoded *e)
+{
+    free(e->bytes);
+    free(e->block);
+}
+
+static void check_against_plain(char **plain, uint32_t n)
+{
+    string_list list = make_strings((const char *const *)plain, n);
+    encoded e = encode(&list);
+    char buffer[QAC_MAX_LABEL];
+    for (uint32_t i = 0; i < n; i++) {
+        const int len = qac_label_decode(&e.strings, i, buffer);
+        CHECK(len == (int)strlen(plain[i]) && memcmp(buffer, plain[i], (size_t)len) == 0);
+    }
+    CHECK(qac_label_decode(&e.strings, n, buffer) == -1);
+    for (int round = 0; round < 40; round++) {
+        char key[80];
+        strcpy(key, plain[random_below(n)]);
+        key[random_below((uint32_t)strlen(key) + 1)] = '\0'; /* a prefix, perhaps cut inside a code point */
+        if (random_below(3) == 0)
+            strcat(key, random_below(2) ? "\x01" : "\xFF");
+        const size_t len = strlen(key);
+        uint32_t lower = 0, upper = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            lower += strcmp(plain[i], key) < 0;
+            upper += strncmp(plain[i], key, len) <= 0;
+        }
+        CHECK(qac_label_bound(&e.strings, key, len, false) == lower);
+        CHECK(qac_label_bound(&e.strings, key, len, true) == upper);
+    }
+    uint32_t lcp[MOST];
+    CHECK(qac_labels_lcp(list.text, list.end, n, lcp) == QAC_OK);
+    CHECK(lcp[0] == 0);
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t shared = 0, whole = 0;
+        for (; plain[i][shared] && plain[i - 1][shared] == plain[i][shared]; shared++)
+            if (qac_starts_code_point(plain[i][shared]))
+                whole = shared;
+        if (qac_starts_code_point(plain[i][shared])) /* the end of the string does, too */
+            whole = shared;
+        CHECK(lcp[i] == whole);
+    }
+    free_encoded(&e);
+    free_strings(&list);
+}
+
+static void test_refusals(void)
+{
+    const char *const unsorted[] = {"b", "a"}, *const equal[] = {"a", "a"}, *const prefix[] = {"ab", "a"};
+    const char *const *const wrong[] = {unsorted, equal, prefix};
+    uint8_t out[64];
+    uint64_t block[1], size;
+    for (int i = 0; i < 3; i++) {
+        string_list list = make_strings(wrong[i], 2);
+        CHECK(qac_labels_encode(list.text, list.end, 2, out, block, &size) == QAC_EINVAL);
+        free_strings(&list);
+    }
+    const uint64_t backwards[] = {2, 1};
+    uint32_t lcp[2];
+    CHECK(qac_labels_encode("ab", backwards, 2, out, block, &size) == QAC_EINVAL);
+    CHECK(qac_labels_lcp("ab", backwards, 2, lcp) == QAC_EINVAL);
+    CHECK(qac_labels_bound(NULL, 0) == 0);
+    CHECK(qac_labels_encode(NULL, NULL, 0, out, block, &size) == QAC_OK && size == 0);
+}
+
+static void test_longest(void)
+{
+    for (uint64_t length = LONGEST; length <= LONGEST + 1; length++) {
+        char *text = allocate(length);
+        memset(text, 'x', length);
+        uint8_t *out = allocate(qac_labels_bound(&length, 1));
+        uint64_t block, size;
+        const int status = qac_labels_encode(text, &length, 1, out, &block, &size);
+        CHECK(status == (length == LONGEST ? QAC_OK : QAC_EINVAL));
+        if (status == QAC_OK) {
+            char buffer[QAC_MAX_LABEL];
+            const qac_label_strings strings = {out, size, &block, 1};
+            CHECK(qac_label_decode(&strings, 0, buffer) == LONGEST && memcmp(buffer, text, length) == 0);
+            CHECK(qac_label_bound(&strings, text, length, false) == 0 && qac_label_bound(&strings, text, length, true) == 1);
+        }
+        free(text);
+        free(out);
+    }
+}
+
+/* Whatever the bytes, reading stays inside them. */
+static void test_noise(void)
+{
+    char buffer[QAC_MAX_LABEL];
+    for (int round = 0; round < 2000; round++) {
+        const uint64_t size = random_below(60);
+        uint8_t *bytes = allocate(size);
+        for (uint64_t i = 0; i < size; i++)
+            bytes[i] = (uint8_t)(random_below(2) ? random_below(8) : random_bits());
+        const uint64_t block[3] = {0, random_below(80), random_bits()};
+        const qac_label_strings strings = {bytes, size, block, 1 + random_below(48)};
+        for (uint32_t i = 0; i < 50; i++)
+            CHECK(qac_label_decode(&strings, i, buffer) < QAC_MAX_LABEL);
+        CHECK(qac_label_bound(&strings, "ab", 2, false) <= strings.n);
+        CHECK(qac_label_bound(&strings, "ab", 2, true) <= strings.n);
+        free(bytes);
+    }
+}
+
+void test_labels(void)
+{
+    for (int round = 0; round < 200; round++) {
+        char *plain[MOST];
+        const uint32_t n = random_strings(plain);
+        check_against_plain(plain, n);
+        for (uint32_t i = 0; i < n; i++)
+            free(plain[i]);
+    }
+    test_refusals();
+    test_longest();
+    test_noise();
+}

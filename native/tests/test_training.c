@@ -1,0 +1,117 @@
+/* test_training.c - a learning problem with a known answer, any number of threads, cancelling, refusals. */
+#include <math.h>
+
+#include "test.h"
+
+/* One node of two labels, counted 3 and 1; one session of one feature, followed three times by each label. */
+static const float WEIGHT[] = {3, 1};
+static const qac_node ONE_NODE[] = {{.mass = 4, .hi = 2, .n_children = 2, .flags = QAC_NODE_LEAF}};
+static const qac_tree ONE = {.node = ONE_NODE, .weight = WEIGHT, .nodes = 1, .labels = 2};
+static const uint64_t ROW_END[] = {1}, LABEL_END[] = {1, 2};
+static const uint32_t FEATURE[] = {0}, EXAMPLE_ROW[] = {0, 0};
+static const float VALUE[] = {1}, EXAMPLE_WEIGHT[] = {3, 3};
+static const qac_examples EXAMPLES = {ROW_END, FEATURE, VALUE, 1, 1, LABEL_END, EXAMPLE_ROW, EXAMPLE_WEIGHT};
+static const qac_training PRECISE = {.l2 = 1e-6, .tolerance = 0, .max_passes = 1000, .threads = 1};
+
+static void test_known_answer(void)
+{
+    qac_progress progress = {0};
+    qac_rankers *r;
+    CHECK(qac_train_softmax(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_OK);
+    uint64_t rows, entries, row_end[1];
+    uint32_t node_rows[1], row_feature[1];
+    uint16_t child[2];
+    float weight[2];
+    qac_rankers_sizes(r, &rows, &entries);
+    CHECK(rows == 1 && entries == 2);
+    qac_rankers_copy(r, node_rows, row_feature, row_end, child, weight);
+    CHECK(node_rows[0] == 1 && row_feature[0] == 0 && row_end[0] == 2 && child[0] == 0 && child[1] == 1);
+    /* Equal shares after all: 3 exp(a) = 1 exp(b), and the penalty makes a = -b = -ln(3) / 2. */
+    CHECK(fabs(weight[1] - log(3) / 2) < 1e-4 && fabs(weight[0] + log(3) / 2) < 1e-4);
+    CHECK(fabs(progress.loss_start + 3 * log(0.75) + 3 * log(0.25)) < 1e-9);
+    CHECK(fabs(progress.loss - 6 * log(2)) < 1e-6);
+    CHECK(progress.work_done == 2 && progress.work_total == 2);
+    qac_rankers_free(r);
+}
+
+static void test_refusals(void)
+{
+    qac_training wrong[] = {PRECISE, PRECISE, PRECISE, PRECISE, PRECISE};
+    wrong[0].l2 = 0;
+    wrong[1].l2 = NAN;
+    wrong[2].threads = 0;
+    wrong[3].threads = 100000;
+    wrong[4].max_passes = 0;
+    qac_progress progress = {0};
+    qac_rankers *r = NULL;
+    for (int i = 0; i < 5; i++)
+        CHECK(qac_train_softmax(&ONE, &EXAMPLES, &wrong[i], &progress, &r) == QAC_EINVAL && r == NULL);
+    const qac_node wide[] = {{.mass = 4, .hi = 2, .n_children = 65537}};
+    qac_tree tree = ONE;
+    tree.node = wide;
+    CHECK(qac_train_softmax(&tree, &EXAMPLES, &PRECISE, &progress, &r) == QAC_EINVAL && r == NULL);
+    progress.cancel = 1;
+    CHECK(qac_train_softmax(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_ECANCELLED && r == NULL);
+}
+
+/* The figure's tree and random examples. */
+static void test_threads(void)
+{
+    enum { ROWS = 60, FEATURES = 12, PER_ROW = 3, EACH = 20, LABELS = 8 };
+    sample s = make_sample();
+    uint64_t row_end[ROWS], label_end[LABELS];
+    uint32_t feature[ROWS * PER_ROW], row[LABELS * EACH];
+    float value[ROWS * PER_ROW], weight[LABELS * EACH];
+    for (uint32_t i = 0; i < ROWS; i++) {
+        row_end[i] = (i + 1) * PER_ROW;
+        for (uint32_t j = 0; j < PER_ROW; j++) {
+            feature[i * PER_ROW + j] = j * (FEATURES / PER_ROW) + random_below(FEATURES / PER_ROW);
+            value[i * PER_ROW + j] = 0.1f + (float)random_below(100) / 100;
+        }
+    }
+    for (uint32_t i = 0; i < LABELS * EACH; i++) {
+        label_end[i / EACH] = i + 1;
+        row[i] = i % EACH * (ROWS / EACH) + random_below(ROWS / EACH);
+        weight[i] = 1 + (float)random_below(3);
+    }
+    const qac_examples examples = {row_end, feature, value, ROWS, FEATURES, label_end, row, weight};
+    uint64_t first_rows = 0, first_entries = 0;
+    uint8_t *first = NULL;
+    for (uint32_t threads = 1; threads <= 5; threads++) {
+        qac_training training = {.l2 = 0.1, .tolerance = 1e-6, .max_passes = 100, .threads = threads, .prune = 0.01f};
+        qac_progress progress = {0};
+        qac_rankers *r;
+        CHECK(qac_train_softmax(&s.parts.tree, &examples, &training, &progress, &r) == QAC_OK);
+        CHECK(progress.loss < progress.loss_start && progress.work_done == progress.work_total);
+        uint64_t rows, entries;
+        qac_rankers_sizes(r, &rows, &entries);
+        CHECK(rows > 5 && entries > rows);
+        const size_t size = 5 * 4 + rows * 12 + entries * 6;
+        uint8_t *all = allocate(size);
+        uint64_t *end = (uint64_t *)all;
+        uint32_t *node_rows = (uint32_t *)(end + rows), *row_feature = node_rows + 5;
+        float *weights = (float *)(row_feature + rows);
+        uint16_t *child = (uint16_t *)(weights + entries);
+        qac_rankers_copy(r, node_rows, row_feature, end, child, weights);
+        for (uint64_t i = 0; i < entries; i++)
+            CHECK(fabsf(weights[i]) >= 0.01f);
+        if (first) {
+            CHECK(rows == first_rows && entries == first_entries && memcmp(all, first, size) == 0);
+            free(all);
+        } else {
+            first = all;
+            first_rows = rows;
+            first_entries = entries;
+        }
+        qac_rankers_free(r);
+    }
+    free(first);
+    free_sample(&s);
+}
+
+void test_training(void)
+{
+    test_known_answer();
+    test_refusals();
+    test_threads();
+}
