@@ -87,7 +87,7 @@ class ComposerConfig:
     copy_none: float = 0.08
     copy_some: float = 0.25
     copy_all: float = 0.45
-    """Chance that the next word is one of the last query's: for the first word; where none, some, all words so far are."""
+    """Chance that the next word is one of the last query's: for the first; where none, some, all words so far are."""
     associate: float = 0.15
     """Chance that the next word is one that follows the last query's words in the log."""
     associate_top: int = 32

@@ -334,7 +334,9 @@ static void read_prefix(compose_scratch *s)
 
 static void add_candidate(compose_scratch *s, uint32_t word)
 {
-    if (s->n_candidates == COMPOSE_CANDIDATES || word == QAC_NO_ID)
+    /* The end and the start are no words; they come here only from a damaged file. */
+    if (s->n_candidates == COMPOSE_CANDIDATES || word == QAC_NO_ID ||
+        (word >= s->c->word.words && word < first_local(s->c)))
         return;
     if (word < s->c->word.words) {
         if (s->stamp[word] == s->round)

@@ -593,7 +593,7 @@ class Model:
         return buffers
 
     def complete(
-        self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = True
+        self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = False
     ) -> list[tuple[str, float, bool]]:
         """Return up to ``k`` answers, best first: text, score, and whether it is composed (no label)."""
         b = self._buffers(k)
@@ -618,9 +618,7 @@ class Model:
         if not n:
             return []
         text, answers = b.view[: answers_end(b.answers, n)], b.answers
-        return [
-            (text[(a := answers[i]).begin : a.end].decode(), a.score, a.label == NO_ID) for i in range(n)
-        ]
+        return [(text[(a := answers[i]).begin : a.end].decode(), a.score, a.label == NO_ID) for i in range(n)]
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
         """Return the label range ``(lo, hi)`` of a prefix."""

@@ -41,10 +41,14 @@ def fit_composer(
         Probabilities are times length_scale / length ** length_discount, as the labels' weights are.
     """
     words, tokens, ends = _tokenise(labels.texts)
-    word = fit_ngrams(tokens, ends, np.minimum(np.floor(labels.counts), config.count_cap).clip(1), len(words), config.order)
+    word = fit_ngrams(
+        tokens, ends, np.minimum(np.floor(labels.counts), config.count_cap).clip(1), len(words), config.order
+    )
     alphabet, characters, word_ends = _spell(words)
     character = fit_ngrams(characters, word_ends, np.ones(len(word_ends)), len(alphabet), config.character_order)
-    association_end, association, association_weight = _associations(words, labels, tokens, ends, sessions, led_to, config)
+    association_end, association, association_weight = _associations(
+        words, labels, tokens, ends, sessions, led_to, config
+    )
     text, block = _native.encode_labels(words)
     slot_hash, slot_id = _native.word_slots(words)
     known = word.unigram[:-1]

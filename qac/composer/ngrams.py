@@ -1,9 +1,9 @@
 """N-gram language models with interpolated, modified Kneser-Ney smoothing.
 
-Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998), section 3: at the highest order
-an n-gram counts as often as it occurs, below as often as different symbols precede it (n-grams at the very start, which
-nothing can precede, count as often as they occur); each count is lowered by one of three discounts; what that sets free
-goes to the next lower order:
+Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998), section 3: at the highest
+order an n-gram counts as often as it occurs, below as often as different symbols precede it (n-grams at the very
+start, which nothing can precede, count as often as they occur); each count is lowered by one of three discounts; what
+that sets free goes to the next lower order:
 
     P(w | h) = max(c(h w) - D, 0) / c(h) + backoff(h) P(w | h without its first symbol)
 
@@ -37,7 +37,7 @@ def mix(h: U64) -> U64:
 
 
 def hash_context(symbols: U32) -> U64:
-    """Return a hash of each row, a context with its oldest symbol first; as ``ngram_context`` in native/src/ngrams.c."""
+    """Return a hash of each row, a context with its oldest symbol first; as ``ngram_find`` in native/src/ngrams.c."""
     h = np.full(len(symbols), np.uint64(symbols.shape[1]))
     for column in range(symbols.shape[1] - 1, -1, -1):
         h = mix(h ^ symbols[:, column].astype(np.uint64)) + _GOLDEN
