@@ -50,6 +50,7 @@ enum {
 enum {
     QAC_MAX_TERMS = 4096, /* occurrences of terms in one document beyond this many are left out */
     QAC_MAX_K = 1000,     /* most completions one request may ask for */
+    QAC_MAX_COMPOSED = 1024, /* most bytes of a composed query */
     QAC_NO_ID = 0xFFFFFFFF
 };
 
@@ -93,8 +94,8 @@ int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t
 int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *doc_end, uint64_t docs, uint64_t *hash,
                     float *count, uint64_t capacity, uint64_t *row_end);
 
-/* Fills a table for `terms` hashes, distinct and ascending: id = rank. slots: a power of two > terms. */
-int qac_vocabulary_build(const uint64_t *hash, uint32_t terms, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots);
+/* Fills a table for `n` hashes: id = place in `hash`. slots: a power of two > n. QAC_EINVAL when two are equal. */
+int qac_slots_build(const uint64_t *hash, uint32_t n, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots);
 
 /* Vectorises one document: term count * idf, scaled to Euclidean length 1; unknown terms are left out.
  * out: room for QAC_MAX_TERMS features; ascending by id. Sets *n. */
@@ -189,6 +190,56 @@ void qac_rankers_copy(const qac_rankers *r, uint32_t *node_rows, uint32_t *row_f
                       uint16_t *entry_child, float *entry_weight);
 void qac_rankers_free(qac_rankers *r);
 
+/* Hashes of words for the composer's table: word i is bytes [end[i-1], end[i]) of text. */
+int qac_word_hash(const char *text, const uint64_t *end, uint64_t n, uint64_t *hash);
+
+/* ---- composer ------------------------------------------------------------------------------------------------------
+ *
+ * Queries that nobody made before: an n-gram model of words, mixed with words of the last query and words that follow
+ * its words, and an n-gram model of characters for words that are in no query.
+ */
+
+/* An n-gram model (interpolated back-off). Symbols 0 .. words-1; `words` is the end, words + 1 the start of a sequence. */
+typedef struct {
+    uint32_t order;             /* longest n-gram, 2..8; 0: no model */
+    uint32_t words;
+    const float *unigram;       /* [words + 1] */
+    const uint64_t *slot_hash;  /* contexts: symbols, newest first -> number */
+    const uint32_t *slot_id;
+    uint64_t slots;
+    const uint32_t *context_end; /* [contexts] its entries end here */
+    const float *backoff;       /* [contexts] what the shorter context gets */
+    uint32_t contexts;
+    const uint32_t *next;       /* [entries] symbols, ascending within a context */
+    const float *weight;        /* [entries] */
+    uint32_t entries;
+} qac_ngrams;
+
+typedef struct {
+    qac_ngrams word, character; /* word.order 0: no composer */
+    const uint8_t *word_text;   /* words, ascending, front-coded as labels are */
+    uint64_t word_text_size;
+    const uint64_t *word_block;
+    const uint8_t *word_length; /* [word.words] in code points, at most 255 */
+    const uint64_t *word_slot_hash; /* from a word's hash (qac_word_hash) to its number */
+    const uint32_t *word_slot_id;
+    uint64_t word_slots;
+    const double *unigram_sum;  /* [word.words + 1] running sum of unigram, from 0 */
+    const uint32_t *frequent;   /* [n_frequent] words of the largest unigram probability, best first */
+    uint32_t n_frequent;
+    const uint32_t *alphabet;   /* [character.words] code points, ascending */
+    const uint32_t *association_end; /* [word.words] associations of a word end here */
+    const uint32_t *association;     /* [n_associations] words, ascending for each */
+    const float *association_weight; /* probabilities */
+    uint32_t n_associations;
+    double unknown;             /* probability of a word outside the vocabulary, without context */
+    double share;               /* of the composer in the mixture with the tree, 0..1 */
+    double copy_start, copy_none, copy_some, copy_all; /* share of the last query's words, by how many of the words so far
+                                                         are among them; start: no words yet */
+    double associate;           /* share of the associations */
+    double length_discount, length_scale; /* probability * length_scale / length^length_discount */
+} qac_composer;
+
 /* ---- model and search -------------------------------------------------------------------------------------------- */
 
 /* A model's arrays, all borrowed and read in place; the caller has checked that each lies in its section and is aligned
@@ -212,6 +263,7 @@ typedef struct {
     const int8_t *entry_weight;  /* [entries] */
     uint64_t entries;
     float repeat_weight;         /* factor on the score of the label that is the last query itself, 0..1 */
+    qac_composer composer;
 } qac_parts;
 
 typedef struct qac_model qac_model;
@@ -226,20 +278,21 @@ int qac_scratch_new(const qac_model *model, qac_scratch **out);
 void qac_scratch_free(qac_scratch *scratch);
 
 typedef struct {
-    uint32_t label;
+    uint32_t label;      /* QAC_NO_ID: composed */
     uint32_t begin, end; /* bytes of the text buffer */
-    double score;        /* P(label | session, prefix) under the tree */
+    double score;        /* P(query | session, prefix) */
 } qac_answer;
 
 /* Completes one request.
  * prefix: as typed, normalised; may be empty. session: earlier queries separated by '\n', oldest first; may be empty.
  * beam: 0 = best-first search, exact; else the number of nodes kept per round. answers: room for k (1..QAC_MAX_K),
- * best first; ties go to the smaller label. text: text_size bytes for the answers' strings (k times the longest label is
- * enough; QAC_EINVAL when not). Sets *n. Every answer starts with the prefix; if k labels do, k answers come back
- * (a beam too narrow for that is widened). */
+ * best first; ties go to the smaller label. composing: whether the composer, if the model has one, takes part; without it
+ * and without a session the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times
+ * the longest label or QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer starts with the prefix; if
+ * k labels do, k answers come back (a beam too narrow for that is widened). */
 int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
-                 size_t session_len, uint32_t k, uint32_t beam, qac_answer *answers, uint32_t *n, char *text,
-                 size_t text_size);
+                 size_t session_len, uint32_t k, uint32_t beam, int composing, qac_answer *answers, uint32_t *n,
+                 char *text, size_t text_size);
 
 /* The label range [*lo, *hi) of those that start with prefix. */
 int qac_prefix_range(const qac_model *model, const char *prefix, size_t prefix_len, uint32_t *lo, uint32_t *hi);

@@ -32,21 +32,32 @@ class Completer:
     beam : int
         0: best-first search, exact. Otherwise the number of tree nodes kept per round: an upper bound on work, at the
         price that an answer may be missed.
+    compose : bool
+        Whether to propose queries that nobody made before, where the model can. Without them and without a session the
+        answers are exactly the most popular completions.
     """
 
     name = "qac"
 
-    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM) -> None:
+    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM, compose: bool = True) -> None:
         if not 0 <= beam < 1 << 31:
             raise InputError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
         self._model = model
         self._native = model.native
         self._protocol = model.protocol
         self._beam = beam
+        self._compose = compose
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, beam: int = DEFAULT_BEAM, check: bool | None = None) -> Self:
-        """Open the model file at ``path``.
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        beam: int = DEFAULT_BEAM,
+        compose: bool = True,
+        check: bool | None = None,
+    ) -> Self:
+        """Open the model file at ``path``. ``beam``, ``compose``: see the class.
 
         ``check``: compare all of it with its checksums first; None: where that takes no time that matters.
 
@@ -55,7 +66,7 @@ class Completer:
         ModelError
             The file is missing, not a model, damaged, or written by a newer version.
         """
-        return cls(load_model(path, check), beam)
+        return cls(load_model(path, check), beam, compose)
 
     @property
     def protocol(self) -> Protocol:
@@ -64,6 +75,8 @@ class Completer:
 
     def complete(self, prefix: str, prev: str | Sequence[str] = (), k: int = 10) -> list[Completion]:
         """Return up to ``k`` completions of ``prefix``, best first; k of them whenever k known queries start with it.
+
+        Their ``source`` is "index" for known queries, "composed" for those that nobody made before.
 
         Parameters
         ----------
@@ -84,10 +97,10 @@ class Completer:
         check_k(k)
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         try:
-            found = self._native.complete(typed, self._session(prev), k, self._beam)
+            found = self._native.complete(typed, self._session(prev), k, self._beam, self._compose)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return [Completion(text, score) for text, score in found]
+        return [Completion(text, score, "composed" if composed else "index") for text, score, composed in found]
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.

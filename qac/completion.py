@@ -31,6 +31,7 @@ class Completion:
     score: float
     """Probability of this query given the session and that it starts with the prefix; for baselines, a count."""
     source: str = "index"
+    """``index``: a query of the log. ``composed``: one that nobody made before. Baselines give their names."""
 
 
 class Suggester(Protocol):

@@ -71,6 +71,40 @@ class RankerConfig:
 
 
 @dataclass(frozen=True)
+class ComposerConfig:
+    """How queries that nobody made before are composed."""
+
+    enabled: bool = True
+    order: int = 3
+    """Longest n-gram of words."""
+    character_order: int = 6
+    """Longest n-gram of characters, for words that are in no query."""
+    count_cap: int = 3
+    """A query counts at most this often in the model of words: what is popular is known as a whole."""
+    share: float | None = None
+    """Of the composer in the mixture with the tree, 0 to 1. None: by how likely new queries are in the training log."""
+    copy_start: float = 0.15
+    copy_none: float = 0.08
+    copy_some: float = 0.25
+    copy_all: float = 0.45
+    """Chance that the next word is one of the last query's: for the first; where none, some, all words so far are."""
+    associate: float = 0.15
+    """Chance that the next word is one that follows the last query's words in the log."""
+    associate_top: int = 32
+    associate_min: float = 2
+    """Associations kept per word; times a pair must have been seen."""
+
+    def __post_init__(self) -> None:
+        _require("order", self.order, 2, 8)
+        _require("character_order", self.character_order, 2, 8)
+        _require("count_cap", self.count_cap, 1, 1 << 20)
+        if self.share is not None:
+            _require("share", self.share, 0, 1)
+        for name in ("copy_start", "copy_none", "copy_some", "copy_all", "associate"):
+            _require(name, getattr(self, name), 0, 0.5)
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """Everything that decides what a model becomes. Same examples, same configuration: same model."""
 
@@ -91,6 +125,7 @@ class TrainingConfig:
     """Factor on the score of the last query itself: who types again seldom wants the same again."""
     index: IndexConfig = field(default_factory=IndexConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
+    composer: ComposerConfig = field(default_factory=ComposerConfig)
 
     def __post_init__(self) -> None:
         _require_choice("text protocol", self.text, PROTOCOLS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from qac import _native
-from qac._native import ModelArrays, TreeArrays, VectorizerConfig, Vocabulary
+from qac._native import ComposerArrays, ModelArrays, NgramArrays, TreeArrays, VectorizerConfig, Vocabulary
 from qac.errors import ModelError
 from qac.modelfile import SectionFile
 from qac.text import PROTOCOLS, Protocol
@@ -72,7 +72,7 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         )
         for name in ("session", "prefix")
     ]
-    equal_lengths = (
+    _require_equal(
         (len(block), (len(count) + 15) // 16),
         (len(weight_of), len(count)),
         (len(node_count), len(node)),
@@ -82,8 +82,6 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         (len(weight), len(child)),
         *((len(v.slot_hash), len(v.slot_id)) for v in vocabularies),
     )
-    if any(a != b for a, b in equal_lengths):
-        raise ValueError("sections that belong together differ in length")
     return ModelArrays(
         session=_config(meta["session"]),
         prefix=_config(meta["prefix"]) if meta["prefix"] else VectorizerConfig(kinds=0),
@@ -106,8 +104,64 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         entry_child=child,
         entry_weight=weight,
         repeat_weight=float(meta["repeat_weight"]),
+        composer=_composer(file, meta["composer"]) if meta["composer"] else None,
     )
 
 
 def _config(stored: dict[str, Any]) -> VectorizerConfig:
     return VectorizerConfig(**{f.name: stored[f.name] for f in fields(VectorizerConfig)})
+
+
+def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
+    word = _ngrams(file, "word", meta["word_order"])
+    character = _ngrams(file, "char", meta["character_order"])
+    c = ComposerArrays(
+        word=word,
+        character=character,
+        word_text=file.array("composer.word_text", "<u1"),
+        word_block=file.array("composer.word_block", "<u8"),
+        word_length=file.array("composer.word_length", "<u1"),
+        word_slot_hash=file.array("composer.slot_hash", "<u8"),
+        word_slot_id=file.array("composer.slot_id", "<u4"),
+        unigram_sum=file.array("composer.unigram_sum", "<f8"),
+        frequent=file.array("composer.frequent", "<u4"),
+        alphabet=file.array("composer.alphabet", "<u4"),
+        association_end=file.array("composer.assoc_end", "<u4"),
+        association=file.array("composer.assoc_word", "<u4"),
+        association_weight=file.array("composer.assoc_weight", "<f4"),
+        settings={name: float(value) for name, value in meta["settings"].items()},
+    )
+    words = len(word.unigram) - 1
+    _require_equal(
+        (len(c.word_block), (words + 15) // 16),
+        (len(c.word_length), words),
+        (len(c.word_slot_id), len(c.word_slot_hash)),
+        (len(c.unigram_sum), words + 1),
+        (len(c.association_end), words),
+        (len(c.association_weight), len(c.association)),
+        (len(c.alphabet), len(character.unigram) - 1),
+    )
+    return c
+
+
+def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
+    g = NgramArrays(
+        order=int(order),
+        unigram=file.array(f"{name}.unigram", "<f4"),
+        freed=0.0,
+        slot_hash=file.array(f"{name}.slot_hash", "<u8"),
+        slot_id=file.array(f"{name}.slot_id", "<u4"),
+        context_end=file.array(f"{name}.context_end", "<u4"),
+        backoff=file.array(f"{name}.backoff", "<f4"),
+        next=file.array(f"{name}.next", "<u4"),
+        weight=file.array(f"{name}.weight", "<f4"),
+    )
+    _require_equal(
+        (len(g.slot_hash), len(g.slot_id)), (len(g.context_end), len(g.backoff)), (len(g.next), len(g.weight))
+    )
+    return g
+
+
+def _require_equal(*pairs: tuple[int, int]) -> None:
+    if any(a != b for a, b in pairs):
+        raise ValueError("sections that belong together differ in length")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from qac import _native
-from qac._native import Vocabulary
+from qac._native import ComposerArrays, Vocabulary
 from qac._version import __version__
 from qac.errors import ModelError
 from qac.features.base import HashedTfidfVectorizer
@@ -50,6 +50,7 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
         "repeat_weight": trained.config.repeat_weight,
         "session": asdict(trained.session.config()),
         "prefix": asdict(trained.prefix.config()) if trained.prefix else None,
+        "composer": _composer_meta(trained.composer),
         "config": asdict(trained.config),
         "summary": trained.summary,
     }
@@ -73,8 +74,44 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
             "ranker.weight": r.entry_weight,
             **_vocabulary_sections("session", trained.session),
             **_vocabulary_sections("prefix", trained.prefix),
+            **_composer_sections(trained.composer),
         },
     )
+
+
+def _composer_meta(c: ComposerArrays | None) -> dict[str, Any] | None:
+    if c is None:
+        return None
+    return {"word_order": c.word.order, "character_order": c.character.order, "settings": dict(c.settings)}
+
+
+def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
+    if c is None:
+        return {}
+    sections: dict[str, Any] = {
+        "composer.word_text": c.word_text,
+        "composer.word_block": c.word_block,
+        "composer.word_length": c.word_length,
+        "composer.slot_hash": c.word_slot_hash,
+        "composer.slot_id": c.word_slot_id,
+        "composer.frequent": c.frequent,
+        "composer.alphabet": c.alphabet,
+        "composer.assoc_end": c.association_end,
+        "composer.assoc_word": c.association,
+        "composer.assoc_weight": c.association_weight,
+        "composer.unigram_sum": c.unigram_sum,
+    }
+    for name, g in (("word", c.word), ("char", c.character)):
+        sections |= {
+            f"{name}.unigram": g.unigram,
+            f"{name}.slot_hash": g.slot_hash,
+            f"{name}.slot_id": g.slot_id,
+            f"{name}.context_end": g.context_end,
+            f"{name}.backoff": g.backoff,
+            f"{name}.next": g.next,
+            f"{name}.weight": g.weight,
+        }
+    return sections
 
 
 def _vocabulary_sections(name: str, vectorizer: HashedTfidfVectorizer | None) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from qac._native import MAX_LABEL_BYTES, TrainingState
+from qac._native import MAX_LABEL_BYTES, ComposerArrays, TrainingState
+from qac.composer.fitting import fit_composer
 from qac.config import TrainingConfig
 from qac.errors import InputError
 from qac.examples import Example
@@ -38,6 +39,7 @@ class TrainedModel:
     labels: LabelTable
     tree: LabelTree
     rankers: Rankers
+    composer: ComposerArrays | None
     session: SessionVectorizer
     prefix: PrefixTfidfVectorizer | None
     summary: dict[str, float]
@@ -116,7 +118,7 @@ def train(
         f"{len(labels):,} queries, {len(collector.example_row):,} examples of {len(collector.rows):,} distinct sessions"
     )
 
-    discount = _length_discount(labels, config.length_discount)
+    discount, length_scale = _length_discount(labels, config.length_discount)
     tree = build_tree(labels.texts, labels.counts * discount, config.index)
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
@@ -135,6 +137,11 @@ def train(
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
     ranking = _by_label(collector, labels, X, discount)
+    composer = None
+    if config.composer.enabled:
+        sessions = [key[0] for key in collector.rows]
+        composer = fit_composer(labels, sessions, ranking.Y, config.composer, config.length_discount, length_scale)
+        say(f"composer of {len(composer.word.unigram) - 1:,} words and {len(composer.word.next):,} n-grams")
     n = max(1, len(collector.example_row))
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
         watch = _Watch(bar, say)
@@ -150,7 +157,7 @@ def train(
         "loss_without_session": state.loss_start,
         "loss": state.loss,
     }
-    return TrainedModel(config, labels, tree, rankers, session, prefix, summary)
+    return TrainedModel(config, labels, tree, rankers, composer, session, prefix, summary)
 
 
 def _check_lengths(labels: LabelTable) -> None:
@@ -162,12 +169,12 @@ def _check_lengths(labels: LabelTable) -> None:
             )
 
 
-def _length_discount(labels: LabelTable, exponent: float) -> npt.NDArray[np.float64]:
-    """Return the factor on each label's count and examples; it leaves the sum of counts as it is."""
+def _length_discount(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the factor on each label's count and examples, and the scale in it that keeps the sum of counts."""
     length = np.fromiter((len(t) for t in labels.texts), np.float64, count=len(labels))
     factor = length**-exponent
-    scaled: npt.NDArray[np.float64] = factor * (labels.counts.sum() / (labels.counts @ factor))
-    return scaled
+    scale = float(labels.counts.sum() / (labels.counts @ factor))
+    return factor * scale, scale
 
 
 def _by_label(

@@ -96,7 +96,7 @@ def model_path(make_model: Callable[..., Path], examples: list[Example], small_c
 @pytest.fixture(scope="session")
 def completer(model_path: Path) -> Completer:
     """Return a completer of the small log's model."""
-    return Completer.load(model_path)
+    return Completer.load(model_path, compose=False)
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,9 @@ def requests(draw):
 
 
 def complete(native, prefix, queries, k, beam=0):
-    return native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
+    found = native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
+    assert not any(composed for _, _, composed in found)
+    return [(text, score) for text, score, _ in found]
 
 
 def assert_are_the_best(found, scores, texts, k):
@@ -315,7 +317,7 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
         entry_weight=np.array([-127, -127], np.int8),
         repeat_weight=1.0,
     )
-    found = _native.Model(arrays, 1).complete(b"", b"w", 2, 0)
+    found = complete(_native.Model(arrays, 1), "", ["w"], 2)
     assert [text for text, _ in found] == ["b", "a"]
     assert [score for _, score in found] == pytest.approx([0.75, 0.25], rel=1e-12)
 

@@ -186,7 +186,7 @@ def test_threads_and_the_order_of_examples_do_not_change_a_byte(make_model, conf
 def test_equal_examples_and_one_with_their_count_teach_the_same(make_model):
     examples = log(100)
     single = [replace(e, count=1.0) for e in examples for _ in range(int(e.count))]
-    a, b = (Completer.load(make_model(e)) for e in (examples, single))
+    a, b = (Completer.load(make_model(e), compose=False) for e in (examples, single))
     for prev in ("nikon", "new york", "日本 note"):
         assert a.complete("n", prev) == b.complete("n", prev)
 
@@ -198,7 +198,7 @@ def test_without_a_session_it_is_most_popular_completion(make_model):
     examples = log()
     popular = MostFrequent().fit(examples)
     for config in (CONFIGS[0], CONFIGS[1], CONFIGS[3]):
-        completer = Completer.load(make_model(examples, config))
+        completer = Completer.load(make_model(examples, config), compose=False)
         for prefix in ("", "n", "new", "new ", "日", "m", "x"):
             wanted = popular.complete(prefix, k=1000)
             total = sum(c.score for c in wanted)
@@ -209,7 +209,9 @@ def test_without_a_session_it_is_most_popular_completion(make_model):
 
 def test_the_session_bends_popularity(make_model):
     pairs = {("camera", "nikon"): 5, ("shoes", "nike"): 50, ("travel", "new york"): 20}
-    completer = Completer.load(make_model([Example((a,), "", b, float(n)) for (a, b), n in pairs.items()]))
+    completer = Completer.load(
+        make_model([Example((a,), "", b, float(n)) for (a, b), n in pairs.items()]), compose=False
+    )
     for prev, wanted in pairs:
         assert completer.complete("n", prev)[0].text == wanted
     assert completer.complete("n")[0].text == "nike"
@@ -223,14 +225,14 @@ def test_rankers_lower_the_loss():
 @pytest.mark.parametrize("use_prefix", [False, True])
 def test_a_log_without_sessions_trains_on_popularity_alone(make_model, use_prefix):
     examples = [Example((), "", "b"), Example((), "", "a", 3.0)]
-    completer = Completer.load(make_model(examples, TrainingConfig(use_prefix=use_prefix)))
+    completer = Completer.load(make_model(examples, TrainingConfig(use_prefix=use_prefix)), compose=False)
     assert [(c.text, c.score) for c in completer.complete("")] == [("a", 0.75), ("b", 0.25)]
     assert completer.complete("", "never seen")
 
 
 def test_features_that_weigh_nothing_leave_popularity(make_model):
     config = TrainingConfig(word_weight=0, bigram_weight=0, query_weight=0, length_discount=0)
-    completer = Completer.load(make_model(log(), config))
+    completer = Completer.load(make_model(log(), config), compose=False)
     assert completer.complete("n", "nikon x", k=5) == completer.complete("n", "shoes", k=5)
 
 
@@ -239,7 +241,7 @@ def test_queries_that_weigh_next_to_nothing_are_still_answered(make_model, kind)
     examples = [Example(("p",), "", f"a{i}", 1000.0) for i in range(60)]
     examples += [Example(("q",), "", "z" * 150 + f"{i:03}") for i in range(40)]
     config = TrainingConfig(length_discount=10, index=IndexConfig(kind, max_leaf=8, branching=3))
-    completer = Completer.load(make_model(examples, config))
+    completer = Completer.load(make_model(examples, config), compose=False)
     for prefix, n in (("z", 40), ("z" * 150 + "01", 10)):
         answers = completer.complete(prefix, "x", k=50)
         assert len(answers) == n
@@ -254,7 +256,9 @@ def test_sessions_that_differ_only_beyond_the_history_are_one():
 
 def test_older_queries_count_when_asked_to(make_model):
     examples = [Example((a, "hotels"), "", b, 5.0) for a, b in [("paris", "paris hotels"), ("rome", "rome hotels")]]
-    forgetful, mindful = (Completer.load(make_model(examples, TrainingConfig(history=h))) for h in (1, 2))
+    forgetful, mindful = (
+        Completer.load(make_model(examples, TrainingConfig(history=h)), compose=False) for h in (1, 2)
+    )
     assert forgetful.complete("", ["rome", "hotels"]) == forgetful.complete("", ["paris", "hotels"])
     assert mindful.complete("", ["rome", "hotels"])[0].text == "rome hotels"
     assert mindful.complete("", ["paris", "hotels"])[0].text == "paris hotels"
@@ -273,7 +277,7 @@ def test_a_query_too_long_for_a_model_is_named_before_learning(make_model):
         with pytest.raises(InputError, match="4,095 bytes"):
             train([Example((), "", text)], quiet=True)
     for text in ("x" * 4095, "é" * 2047):
-        completer = Completer.load(make_model([Example((), "", text)]))
+        completer = Completer.load(make_model([Example((), "", text)]), compose=False)
         assert completer.complete(text[:-1])[0].text == text
 
 

@@ -181,38 +181,29 @@ int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *d
     return QAC_OK;
 }
 
-int qac_vocabulary_build(const uint64_t *hash, uint32_t terms, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots)
+int qac_slots_build(const uint64_t *hash, uint32_t n, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots)
 {
-    if (slots <= terms || (slots & (slots - 1)))
+    if (slots <= n || (slots & (slots - 1)))
         return QAC_EINVAL;
     for (uint64_t i = 0; i < slots; i++) {
         slot_hash[i] = 0;
         slot_id[i] = QAC_NO_ID;
     }
-    for (uint32_t id = 0; id < terms; id++) {
-        if (id && hash[id] <= hash[id - 1])
-            return QAC_EINVAL;
+    for (uint32_t id = 0; id < n; id++) {
         uint64_t at = hash[id] & (slots - 1);
-        while (slot_id[at] != QAC_NO_ID)
-            at = (at + 1) & (slots - 1);
+        for (; slot_id[at] != QAC_NO_ID; at = (at + 1) & (slots - 1))
+            if (slot_hash[at] == hash[id])
+                return QAC_EINVAL;
         slot_hash[at] = hash[id];
         slot_id[at] = id;
     }
     return QAC_OK;
 }
 
-static uint32_t look_up(const qac_vocabulary *vocabulary, uint64_t hash)
+static uint32_t look_up(const qac_vocabulary *v, uint64_t hash)
 {
-    if (vocabulary->slots == 0)
-        return QAC_NO_ID;
-    const uint64_t mask = vocabulary->slots - 1;
-    /* Bounded by the table's size, so that a damaged file without a free slot cannot hold us here. */
-    for (uint64_t at = hash & mask, tries = 0; tries <= mask; at = (at + 1) & mask, tries++) {
-        const uint32_t id = vocabulary->slot_id[at];
-        if (id == QAC_NO_ID || (vocabulary->slot_hash[at] == hash && id < vocabulary->terms))
-            return id;
-    }
-    return QAC_NO_ID;
+    const uint32_t id = qac_slot_find(v->slot_hash, v->slot_id, v->slots, hash);
+    return id < v->terms ? id : QAC_NO_ID; /* beyond its terms only in a damaged file */
 }
 
 static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,

@@ -3,6 +3,7 @@
  * What is not checked here is checked where it is read: label strings (labels.c), vocabulary slots (features.c), rows
  * and entries of rankers (search.c). They are the bulk of a model, and a request reads only a few of them.
  */
+#include "compose.h"
 #include "model.h"
 
 static bool check_vocabulary(const qac_vocabulary *v)
@@ -58,7 +59,8 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
     uint32_t max_children;
     if (!check_vectorizer(&parts->session) || !check_vectorizer(&parts->prefix) ||
         !check_vocabulary(&parts->session_vocabulary) || !check_vocabulary(&parts->prefix_vocabulary) ||
-        !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_tree(parts, &max_children))
+        !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_tree(parts, &max_children) ||
+        !compose_check(&parts->composer))
         return QAC_ECORRUPT;
     qac_model *m = qac_alloc(1, sizeof *m);
     if (!m)
@@ -90,7 +92,12 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
         .frontier_capacity = FRONTIER,
         .top = qac_alloc(QAC_MAX_K, sizeof *s->top),
     };
-    if (!s->features || !s->z || !s->is_touched || !s->touched || !s->mass || !s->frontier || !s->top) {
+    const bool composes = m->parts.composer.word.order > 0;
+    if (composes) {
+        s->compose = compose_scratch_new(&m->parts.composer);
+        s->mixed = qac_alloc(2 * QAC_MAX_K, sizeof *s->mixed);
+    }
+    if ((composes && (!s->compose || !s->mixed)) || !s->features || !s->z || !s->is_touched || !s->touched || !s->mass || !s->frontier || !s->top) {
         qac_scratch_free(s);
         return QAC_ENOMEM;
     }
@@ -111,6 +118,8 @@ void qac_scratch_free(qac_scratch *s)
     free(s->mass);
     free(s->frontier);
     free(s->top);
+    free(s->mixed);
+    compose_scratch_free(s->compose);
     free(s);
 }
 

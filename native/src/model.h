@@ -22,6 +22,13 @@ typedef struct {
     uint32_t label;
 } candidate;
 
+/* An answer of tree, composer or both, before its text is written. */
+typedef struct qac_mixed {
+    double score;
+    uint32_t label;    /* QAC_NO_ID: composed */
+    uint32_t composed; /* index into the composer's best */
+} mixed;
+
 struct qac_scratch {
     qac_feature *features; /* [2 * QAC_MAX_TERMS] the request's, ascending by id */
     uint32_t n_features;
@@ -34,6 +41,9 @@ struct qac_scratch {
     size_t n_frontier, frontier_capacity;
     candidate *top;        /* [QAC_MAX_K] best first */
     uint32_t n_top;
+    double range_mass;     /* of the labels that start with the prefix */
+    struct qac_compose_scratch *compose; /* NULL: the model has no composer */
+    struct qac_mixed *mixed; /* [2 * QAC_MAX_K] answers of both, with a composer */
 };
 
 #endif

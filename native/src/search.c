@@ -9,25 +9,13 @@
  * Where one child matches, no ranker runs. A label's score is the product along its path, so it never exceeds that of any
  * node above it: taking nodes off a priority queue until none can beat the k-th answer is exact.
  */
-#include "model.h"
+#include "search.h"
 
 /* Nodes within rounding of the k-th answer are still looked at: they may hold an equal label with a smaller id. */
 static const double SLACK = 1 + 1e-9;
 
 /* Lift of the node where a search begins: 1 / mass, known once its children are weighed. */
 static const double UNKNOWN_LIFT = -1;
-
-typedef struct {
-    const qac_model *m;
-    qac_scratch *s;
-    uint32_t lo, hi;   /* labels in range */
-    uint32_t k;
-    uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
-    /* What labels and nodes weigh: as the rankers learned it or, without a session, by counts. */
-    const float *label_mass;
-    const double *member_mass;
-    const double *node_mass; /* NULL: the mass in the node */
-} search;
 
 /* ---- features ---- */
 
@@ -59,19 +47,6 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
 
 /* ---- rankers ---- */
 
-/* First of rows [lo, hi) whose feature is >= f. */
-static uint32_t find_row(const uint32_t *feature, uint32_t lo, uint32_t hi, uint32_t f)
-{
-    while (lo < hi) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        if (feature[mid] < f)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 /* The rows of a node that belong to the session's features, one after another. */
 typedef struct {
     uint32_t feature;          /* index into the request's features, of the row found */
@@ -88,7 +63,7 @@ static bool next_row(const qac_parts *p, const qac_scratch *s, row_walk *w)
 {
     while (++w->feature < s->n_features && w->row < w->rows_end) {
         const uint32_t id = s->features[w->feature].id;
-        w->row = find_row(p->row_feature, w->row, w->rows_end, id);
+        w->row = qac_lower_bound(p->row_feature, w->row, w->rows_end, id);
         if (w->row == w->rows_end || p->row_feature[w->row] != id)
             continue;
         w->entry = w->row ? p->row_end[w->row - 1] : 0;
@@ -130,27 +105,14 @@ static void forget_ranking(qac_scratch *s)
 
 /* ---- which children match ---- */
 
-/* First of members [lo, hi) that is >= label. */
-static uint32_t find_member(const uint32_t *members, uint32_t lo, uint32_t hi, uint32_t label)
-{
-    while (lo < hi) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        if (members[mid] < label)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 /* Mass of a node's labels in range. */
 static double node_mass(const search *q, uint32_t number)
 {
     const qac_parts *p = &q->m->parts;
     const qac_node *node = &p->tree.node[number];
     if (node->flags & QAC_NODE_CLUSTERED) {
-        const uint32_t a = find_member(p->tree.members, node->lo, node->hi, q->lo);
-        const uint32_t b = find_member(p->tree.members, a, node->hi, q->hi);
+        const uint32_t a = qac_lower_bound(p->tree.members, node->lo, node->hi, q->lo);
+        const uint32_t b = qac_lower_bound(p->tree.members, a, node->hi, q->hi);
         double mass = a == b ? 0 : q->member_mass[b] - q->member_mass[a];
         if (!(mass > 0)) /* light members may be lost in a heavy running sum */
             for (uint32_t i = a; i < b; i++)
@@ -196,8 +158,8 @@ static void eligible(const search *q, const qac_node *node, uint32_t *first, uin
     *last = node->n_children;
     if (node->flags & QAC_NODE_LEAF) {
         if (clustered) {
-            *first = find_member(t->members, node->lo, node->hi, q->lo) - node->lo;
-            *last = find_member(t->members, node->lo + *first, node->hi, q->hi) - node->lo;
+            *first = qac_lower_bound(t->members, node->lo, node->hi, q->lo) - node->lo;
+            *last = qac_lower_bound(t->members, node->lo + *first, node->hi, q->hi) - node->lo;
         } else {
             if (q->lo > node->lo)
                 *first = q->lo - node->lo < node->n_children ? q->lo - node->lo : node->n_children;
@@ -354,8 +316,10 @@ static int expand(const search *q, frontier_item item, bool heap)
     const qac_node *node = &t->node[item.node];
     qac_scratch *s = q->s;
     const choice w = weigh(q, node);
-    if (item.lift == UNKNOWN_LIFT)
+    if (item.lift == UNKNOWN_LIFT) {
+        s->range_mass = w.mass;
         item.lift = w.mass > 0 ? 1 / w.mass : 0;
+    }
     /* Untouched, the lift stays as it is, bit for bit: equal counts keep equal scores. */
     const double factor = s->n_touched == 0 ? item.lift : w.total > 0 ? item.lift * (w.mass / w.total) : 0;
     int status = QAC_OK;
@@ -413,16 +377,26 @@ static int beam_search(const search *q, frontier_item root, uint32_t width)
     return status;
 }
 
-static int start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                 size_t session_len, frontier_item *root)
+size_t last_text(const char *session, size_t session_len, size_t *begin)
+{
+    *begin = session_len;
+    while (*begin > 0 && session[*begin - 1] != '\n')
+        --*begin;
+    return session_len - *begin;
+}
+
+int search_start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                 size_t session_len, bool popular)
 {
     const qac_parts *p = &m->parts;
-    *q = (search){.m = m, .s = s, .repeated = QAC_NO_ID, .label_mass = p->tree.weight, .member_mass = p->member_mass};
-    if (session_len == 0) {
-        q->label_mass = p->count;
-        q->member_mass = p->member_count;
-        q->node_mass = p->node_count;
-    }
+    *q = (search){
+        .m = m,
+        .s = s,
+        .repeated = QAC_NO_ID,
+        .label_mass = popular ? p->count : p->tree.weight,
+        .member_mass = popular ? p->member_count : p->member_mass,
+        .node_mass = popular ? p->node_count : NULL,
+    };
     qac_prefix_range(m, prefix, prefix_len, &q->lo, &q->hi);
     s->n_frontier = s->n_top = 0;
     if (q->lo == q->hi)
@@ -431,64 +405,47 @@ static int start(search *q, const qac_model *m, qac_scratch *s, const char *pref
     if (status)
         return status;
     if (session_len && p->repeat_weight < 1) {
-        size_t begin = session_len;
-        while (begin > 0 && session[begin - 1] != '\n')
-            begin--;
-        if (begin < session_len)
-            q->repeated = qac_find_label(m, session + begin, session_len - begin);
+        size_t begin;
+        const size_t len = last_text(session, session_len, &begin);
+        if (len)
+            q->repeated = qac_find_label(m, session + begin, len);
     }
     /* Down to the first node with a choice: what is forced needs no ranking, and the mass of a wide range is there the
      * sum of few nodes. */
-    uint32_t at = 0, first, last;
     for (;;) {
-        eligible(q, &p->tree.node[at], &first, &last);
-        const uint32_t ref = last - first == 1 ? child_ref(&p->tree, &p->tree.node[at], first) : QAC_CHILD_LABEL;
+        const qac_node *node = &p->tree.node[q->root];
+        uint32_t first, last;
+        eligible(q, node, &first, &last);
+        const uint32_t ref = last - first == 1 ? child_ref(&p->tree, node, first) : QAC_CHILD_LABEL;
         if (ref & QAC_CHILD_LABEL)
-            break;
-        at = ref;
+            return QAC_OK;
+        q->root = ref;
     }
-    *root = (frontier_item){1, UNKNOWN_LIFT, at};
-    return QAC_OK;
 }
 
-int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                 size_t session_len, uint32_t k, uint32_t beam, qac_answer *answers, uint32_t *n, char *text,
-                 size_t text_size)
+int search_best(search *q, uint32_t k, uint32_t beam)
 {
-    if (k < 1 || k > QAC_MAX_K)
-        return QAC_EINVAL;
-    search q;
-    frontier_item root;
-    int status = start(&q, m, s, prefix, prefix_len, session, session_len, &root);
-    *n = 0;
-    if (status || q.lo == q.hi)
-        return status;
-    q.k = k < q.hi - q.lo ? k : q.hi - q.lo;
-    if (beam == 0) {
-        status = best_first(&q, root);
-    } else {
-        for (;; beam *= 2) {
-            s->n_top = 0;
-            s->n_frontier = 0;
-            status = beam_search(&q, root, beam);
-            if (status || s->n_top == q.k || beam > m->parts.tree.nodes)
-                break;
-        }
+    qac_scratch *s = q->s;
+    const frontier_item root = {1, UNKNOWN_LIFT, q->root};
+    int status;
+    q->k = k < q->hi - q->lo ? k : q->hi - q->lo;
+    if (q->k == 0)
+        return QAC_OK;
+    for (;; beam *= 2) { /* a beam too narrow for k answers is widened */
+        s->n_top = 0;
+        s->n_frontier = 0;
+        status = beam ? beam_search(q, root, beam) : best_first(q, root);
+        if (status || beam == 0 || s->n_top == q->k || beam > q->m->parts.tree.nodes)
+            break;
     }
     s->n_frontier = 0;
-    size_t at = 0;
-    for (uint32_t i = 0; i < s->n_top && !status; i++) {
-        char buffer[QAC_MAX_LABEL];
-        const int len = qac_label_decode(&m->strings, s->top[i].label, buffer);
-        if (len < 0)
-            return QAC_ECORRUPT;
-        if (text_size - at < (size_t)len || at + (size_t)len > UINT32_MAX)
-            return QAC_EINVAL;
-        memcpy(text + at, buffer, (size_t)len);
-        answers[(*n)++] = (qac_answer){s->top[i].label, (uint32_t)at, (uint32_t)(at + (size_t)len), s->top[i].score};
-        at += (size_t)len;
-    }
     return status;
+}
+
+/* The child's share of a node's probability, s->mass and s->z being those of `weigh`. */
+static double share_of(const qac_scratch *s, const choice *w, uint32_t c)
+{
+    return w->total > 0 ? s->mass[c] * (s->is_touched[c] ? s->z[c] : 1) / w->total : 0;
 }
 
 /* ---- explanation ---- */
@@ -506,7 +463,7 @@ static uint32_t choice_of(const search *q, const qac_node *node, uint32_t first,
         }
         const qac_node *n = &t->node[ref];
         if (n->flags & QAC_NODE_CLUSTERED) {
-            const uint32_t at = find_member(t->members, n->lo, n->hi, label);
+            const uint32_t at = qac_lower_bound(t->members, n->lo, n->hi, label);
             if (at < n->hi && t->members[at] == label)
                 return c;
         } else if (label >= n->lo && label < n->hi) {
@@ -516,6 +473,23 @@ static uint32_t choice_of(const search *q, const qac_node *node, uint32_t first,
     return QAC_NO_ID;
 }
 
+double search_label_probability(search *q, uint32_t label)
+{
+    const qac_tree *t = &q->m->parts.tree;
+    double p = 1;
+    for (uint32_t at = q->root; !(at & QAC_CHILD_LABEL);) {
+        const qac_node *node = &t->node[at];
+        const choice w = weigh(q, node);
+        const uint32_t c = choice_of(q, node, w.first, w.last, label);
+        p *= c == QAC_NO_ID ? 0 : share_of(q->s, &w, c);
+        forget_ranking(q->s);
+        if (c == QAC_NO_ID)
+            return 0;
+        at = child_ref(t, node, c);
+    }
+    return label == q->repeated ? p * q->m->parts.repeat_weight : p;
+}
+
 int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                 size_t session_len, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
                 uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
@@ -523,8 +497,7 @@ int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t p
     const qac_parts *p = &m->parts;
     const qac_tree *t = &p->tree;
     search q;
-    frontier_item root;
-    const int status = start(&q, m, s, prefix, prefix_len, session, session_len, &root);
+    const int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, session_len == 0);
     *n_features = *n_steps = *n_pushes = 0;
     if (status)
         return status;
@@ -542,7 +515,7 @@ int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t p
         }
         qac_step step = {.node = at, .choice = c, .alternatives = w.matching, .push_begin = *n_pushes};
         step.prior = w.mass > 0 ? s->mass[c] / w.mass : 0;
-        step.probability = w.total > 0 ? s->mass[c] * (s->is_touched[c] ? s->z[c] : 1) / w.total : 0;
+        step.probability = share_of(s, &w, c);
         forget_ranking(s);
         if (w.matching > 1)
             for (row_walk r = rows_of(node); next_row(p, s, &r);)

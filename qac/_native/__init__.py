@@ -7,7 +7,7 @@ codes turned into exceptions; what they do is said there. Nothing here decides a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -160,20 +160,25 @@ class Vocabulary:
         return len(self.idf)
 
 
-def build_vocabulary(hashes: U64, idf: F32) -> Vocabulary:
-    """Return the table for distinct, ascending ``hashes``: the id of a term is its rank."""
+def build_slots(hashes: U64) -> tuple[U64, U32]:
+    """Return ``(slot_hash, slot_id)``, the table of distinct ``hashes``: the id of one is its place."""
     slots = 1 << max(2, int(len(hashes) * 3 // 2).bit_length())
-    table = Vocabulary(np.empty(slots, np.uint64), np.empty(slots, np.uint32), np.ascontiguousarray(idf, np.float32))
+    slot_hash, slot_id = np.empty(slots, np.uint64), np.empty(slots, np.uint32)
     _check(
-        lib.qac_vocabulary_build(
+        lib.qac_slots_build(
             _pointer("uint64_t[]", np.ascontiguousarray(hashes)),
             len(hashes),
-            _pointer("uint64_t[]", table.slot_hash),
-            _pointer("uint32_t[]", table.slot_id),
+            _pointer("uint64_t[]", slot_hash),
+            _pointer("uint32_t[]", slot_id),
             slots,
         )
     )
-    return table
+    return slot_hash, slot_id
+
+
+def build_vocabulary(hashes: U64, idf: F32) -> Vocabulary:
+    """Return the vocabulary of distinct, ascending ``hashes``: the id of a term is its rank."""
+    return Vocabulary(*build_slots(hashes), np.ascontiguousarray(idf, np.float32))
 
 
 def _vocabulary(v: Vocabulary) -> dict[str, Any]:
@@ -238,6 +243,14 @@ def common_prefixes(texts: Sequence[str]) -> U32:
     lcp = np.empty(len(texts), np.uint32)
     _check(lib.qac_labels_lcp(text, _pointer("uint64_t[]", ends), len(texts), _pointer("uint32_t[]", lcp)))
     return lcp
+
+
+def word_slots(words: Sequence[str]) -> tuple[U64, U32]:
+    """Return ``(slot_hash, slot_id)``, the composer's table from words to their places in ``words``."""
+    text, ends = _join(words)
+    hashes = np.empty(len(words), np.uint64)
+    _check(lib.qac_word_hash(text, _pointer("uint64_t[]", ends), len(words), _pointer("uint64_t[]", hashes)))
+    return build_slots(hashes)
 
 
 # ---- training -------------------------------------------------------------------------------------------------------
@@ -378,6 +391,85 @@ def train_softmax(
     return result
 
 
+# ---- composer -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NgramArrays:
+    """``qac_ngrams`` and ``freed``: the share of probability, without context, left for symbols outside the model."""
+
+    order: int
+    unigram: F32
+    freed: float
+    slot_hash: U64
+    slot_id: U32
+    context_end: U32
+    backoff: F32
+    next: U32
+    weight: F32
+
+
+@dataclass(frozen=True)
+class ComposerArrays:
+    """``qac_composer``."""
+
+    word: NgramArrays
+    character: NgramArrays
+    word_text: U8
+    word_block: U64
+    word_length: U8
+    word_slot_hash: U64
+    word_slot_id: U32
+    unigram_sum: F64
+    frequent: U32
+    alphabet: U32
+    association_end: U32
+    association: U32
+    association_weight: F32
+    settings: Mapping[str, float]
+    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, length_discount, length_scale."""
+
+
+def _ngrams(g: NgramArrays) -> dict[str, Any]:
+    return {
+        "order": g.order,
+        "words": len(g.unigram) - 1,
+        "unigram": _pointer("float[]", g.unigram),
+        "slot_hash": _pointer("uint64_t[]", g.slot_hash),
+        "slot_id": _pointer("uint32_t[]", g.slot_id),
+        "slots": len(g.slot_hash),
+        "context_end": _pointer("uint32_t[]", g.context_end),
+        "backoff": _pointer("float[]", g.backoff),
+        "contexts": len(g.backoff),
+        "next": _pointer("uint32_t[]", g.next),
+        "weight": _pointer("float[]", g.weight),
+        "entries": len(g.next),
+    }
+
+
+def _composer(c: ComposerArrays) -> dict[str, Any]:
+    return {
+        "word": _ngrams(c.word),
+        "character": _ngrams(c.character),
+        "word_text": _pointer("uint8_t[]", c.word_text),
+        "word_text_size": len(c.word_text),
+        "word_block": _pointer("uint64_t[]", c.word_block),
+        "word_length": _pointer("uint8_t[]", c.word_length),
+        "word_slot_hash": _pointer("uint64_t[]", c.word_slot_hash),
+        "word_slot_id": _pointer("uint32_t[]", c.word_slot_id),
+        "word_slots": len(c.word_slot_hash),
+        "unigram_sum": _pointer("double[]", c.unigram_sum),
+        "frequent": _pointer("uint32_t[]", c.frequent),
+        "n_frequent": len(c.frequent),
+        "alphabet": _pointer("uint32_t[]", c.alphabet),
+        "association_end": _pointer("uint32_t[]", c.association_end),
+        "association": _pointer("uint32_t[]", c.association),
+        "association_weight": _pointer("float[]", c.association_weight),
+        "n_associations": len(c.association),
+        **c.settings,
+    }
+
+
 # ---- model ----------------------------------------------------------------------------------------------------------
 
 
@@ -401,6 +493,7 @@ class ModelArrays:
     entry_child: U16
     entry_weight: I8
     repeat_weight: float
+    composer: ComposerArrays | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,11 +574,14 @@ class Model:
         parts.entries = len(arrays.entry_child)
         parts.repeat_weight = arrays.repeat_weight
         # from_buffer pins each array for as long as its pointer object lives.
-        self._keep = (tree, session_vocabulary, prefix_vocabulary, arrays_of_parts)
+        composer = _composer(arrays.composer) if arrays.composer else None
+        if composer:
+            parts.composer = composer
+        self._keep = (tree, session_vocabulary, prefix_vocabulary, arrays_of_parts, composer)
         out = ffi.new("qac_model **")
         _check(lib.qac_model_open(parts, out))
         self._handle = ffi.gc(out[0], lib.qac_model_close)
-        self._label_bytes = min(max_label_bytes, MAX_LABEL_BYTES)
+        self._label_bytes = max(min(max_label_bytes, MAX_LABEL_BYTES), lib.QAC_MAX_COMPOSED if composer else 1)
         self._local = threading.local()
 
     def _buffers(self, k: int) -> _Buffers:
@@ -496,8 +592,10 @@ class Model:
             buffers.reserve(max(k, 16), max(self._label_bytes, 1))
         return buffers
 
-    def complete(self, prefix: bytes, session: bytes, k: int, beam: int) -> list[tuple[str, float]]:
-        """Return up to ``k`` pairs of text and score, best first."""
+    def complete(
+        self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = False
+    ) -> list[tuple[str, float, bool]]:
+        """Return up to ``k`` answers, best first: text, score, and whether it is composed (no label)."""
         b = self._buffers(k)
         code = lib.qac_complete(
             self._handle,
@@ -508,6 +606,7 @@ class Model:
             len(session),
             k,
             beam,
+            composing,
             b.answers,
             b.n,
             b.text,
@@ -519,7 +618,7 @@ class Model:
         if not n:
             return []
         text, answers = b.view[: answers_end(b.answers, n)], b.answers
-        return [(text[(a := answers[i]).begin : a.end].decode(), a.score) for i in range(n)]
+        return [(text[(a := answers[i]).begin : a.end].decode(), a.score, a.label == NO_ID) for i in range(n)]
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
         """Return the label range ``(lo, hi)`` of a prefix."""

@@ -30,11 +30,18 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="model file (default: $QAC_MODEL, else the sample model)")
 
 
-def load_completer(path: str | None, beam: int = 0) -> Completer:
+def add_compose_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--no-compose``."""
+    parser.add_argument(
+        "--no-compose", dest="compose", action="store_false", help="propose known queries only, nothing new"
+    )
+
+
+def load_completer(path: str | None, *, beam: int = 0, compose: bool = True) -> Completer:
     """Open the model at ``path``, or the default one."""
     from qac.completer import Completer, default_model_path
 
-    return Completer.load(path or default_model_path(), beam=beam)
+    return Completer.load(path or default_model_path(), beam=beam, compose=compose)
 
 
 def text_protocol(asked: Protocol | None, examples: Path) -> Protocol:

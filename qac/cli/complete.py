@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import add_model_argument, load_completer
+from qac.cli.common import add_compose_argument, add_model_argument, load_completer
 from qac.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-k", type=int, default=10, help="most completions to give, 1 to 1000 (default: %(default)s)")
     add_model_argument(parser)
+    add_compose_argument(parser)
     parser.add_argument(
         "--beam", type=int, default=0, help="tree nodes kept per round of the search; 0: exact (default: %(default)s)"
     )
@@ -61,25 +62,33 @@ def run(args: argparse.Namespace) -> int:
     single = args.prefix is not None or bool(args.prev)
     if not single and (sys.stdin is None or sys.stdin.isatty()):
         raise InputError('give --prefix, --prev or both, or requests on standard input (see "qac complete --help")')
-    completer = load_completer(args.model, args.beam)
+    completer = load_completer(args.model, beam=args.beam, compose=args.compose)
     return _one(completer, args) if single else _many(completer, args)
 
 
 def _one(completer: Completer, args: argparse.Namespace) -> int:
     prefix = args.prefix or ""
     answers = completer.complete(prefix, args.prev, args.k)
-    explanations = [completer.explain(prefix, args.prev, a.text) for a in answers] if args.explain else []
+    reasons = _explain(completer, prefix, args.prev, answers) if args.explain else None
     if args.json:
-        print(json.dumps(_to_json(prefix, args.prev, answers, explanations), ensure_ascii=False, indent=2))
+        print(json.dumps(_to_json(prefix, args.prev, answers, reasons), ensure_ascii=False, indent=2))
         return 0
     if not answers:
-        print(f"no known query starts with {prefix!r}", file=sys.stderr)
+        print(f"nothing to complete {prefix!r} with", file=sys.stderr)
     width = max((len(a.text) for a in answers), default=0)
     for i, answer in enumerate(answers):
-        print(f"{answer.text:<{width}}  {answer.score:7.2%}")
-        if explanations:
-            print(_format_explanation(explanations[i]))
+        print(f"{answer.text:<{width}}  {answer.score:7.2%}" + ("  composed" if answer.source == "composed" else ""))
+        if reasons:
+            reason = reasons[i]
+            print(_format_explanation(reason) if reason else "    never made in the log: composed of its words")
     return 0
+
+
+def _explain(
+    completer: Completer, prefix: str, prev: Sequence[str], answers: Sequence[Completion]
+) -> list[Explanation | None]:
+    """Return the reasons for known queries; a composed one has no place in the tree."""
+    return [None if a.source == "composed" else completer.explain(prefix, prev, a.text) for a in answers]
 
 
 def _many(completer: Completer, args: argparse.Namespace) -> int:
@@ -90,8 +99,8 @@ def _many(completer: Completer, args: argparse.Namespace) -> int:
         try:
             prefix, prev, k = _request(line, args.k)
             answers = completer.complete(prefix, prev, k)
-            explanations = [completer.explain(prefix, prev, a.text) for a in answers] if args.explain else []
-            reply = _to_json(prefix, prev, answers, explanations)
+            reasons = _explain(completer, prefix, prev, answers) if args.explain else None
+            reply = _to_json(prefix, prev, answers, reasons)
         except InputError as e:
             reply = {"error": f"line {number}: {e}"}
             status = 1
@@ -116,11 +125,11 @@ def _request(line: bytes, default_k: int) -> tuple[str, list[str], int]:
 
 
 def _to_json(
-    prefix: str, prev: Sequence[str], answers: Sequence[Completion], explanations: Sequence[Explanation]
+    prefix: str, prev: Sequence[str], answers: Sequence[Completion], reasons: Sequence[Explanation | None] | None
 ) -> dict[str, Any]:
     completions: list[dict[str, Any]] = [{"text": a.text, "score": a.score, "source": a.source} for a in answers]
-    for completion, explanation in zip(completions, explanations, strict=False):
-        completion["explanation"] = explanation.to_json()
+    for completion, reason in zip(completions, reasons or (), strict=False):
+        completion["explanation"] = reason.to_json() if reason else None
     return {"prefix": prefix, "prev": list(prev), "completions": completions}
 
 

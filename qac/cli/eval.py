@@ -8,7 +8,15 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import add_model_argument, format_columns, load_completer, positive, read_normalized, text_protocol
+from qac.cli.common import (
+    add_compose_argument,
+    add_model_argument,
+    format_columns,
+    load_completer,
+    positive,
+    read_normalized,
+    text_protocol,
+)
 from qac.errors import InputError
 from qac.text import PROTOCOLS, Protocol
 
@@ -40,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac eval``."""
     parser.add_argument("test", type=Path, metavar="TEST", help="examples to ask: the test.jsonl of `qac prep`")
     add_model_argument(parser)
+    add_compose_argument(parser)
     parser.add_argument(
         "--baseline",
         action="append",
@@ -69,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from qac.labels import LabelTable
 
     check_k(args.k)  # before the work, not after it
-    model = load_completer(args.model) if args.model or not args.baseline else None
+    model = load_completer(args.model, compose=args.compose) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
     examples = read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit)
     systems: list[MostFrequent | Completer] = []

@@ -12,7 +12,7 @@ def ask(run_qac, model_path):
 
     def run(*lines, options=()):
         stdin = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
-        done = run_qac("complete", "--model", model_path, *options, stdin=stdin)
+        done = run_qac("complete", "--model", model_path, "--no-compose", *options, stdin=stdin)
         assert done.err == ""
         return done.status, [json.loads(line) for line in done.out.split("\n")[:-1]]
 
@@ -27,7 +27,9 @@ def texts(reply):
 
 
 def test_json_of_one_request(call_qac, model_path, completer):
-    done = call_qac("complete", "--model", model_path, "--prev", "Running SHOES", "--prefix", "n", "-k", 3, "--json")
+    done = call_qac(
+        "complete", "--model", model_path, "--no-compose", "--prev", "Running SHOES", "--prefix", "n", "-k", 3, "--json"
+    )
     assert done.status == 0
     reply = done.json()
     assert reply["prefix"] == "n"
@@ -39,14 +41,14 @@ def test_json_of_one_request(call_qac, model_path, completer):
 
 
 def test_a_table_for_people(call_qac, model_path):
-    done = call_qac("complete", "--model", model_path, "--prev", "running shoes", "--prefix", "nike")
+    done = call_qac("complete", "--model", model_path, "--no-compose", "--prev", "running shoes", "--prefix", "nike")
     lines = done.out.splitlines()
     assert [line.rsplit(maxsplit=1)[0].strip() for line in lines] == ["nike air", "nike"]
     assert all(line.endswith("%") for line in lines)
 
 
 def test_the_session_is_given_oldest_first(call_qac, model_path, completer):
-    done = call_qac("complete", "--model", model_path, "--prev", "travel", "--prev", "new york", "--json")
+    done = call_qac("complete", "--model", model_path, "--no-compose", "--prev", "travel", "--prev", "new york", "--json")
     assert [c["text"] for c in done.json()["completions"]] == [
         a.text for a in completer.complete("", ["travel", "new york"])
     ]
@@ -58,13 +60,14 @@ def test_the_model_may_be_named_by_the_environment(call_qac, model_path, monkeyp
 
 
 def test_no_answer_is_not_an_error_but_is_said(call_qac, model_path):
-    done = call_qac("complete", "--model", model_path, "--prefix", "xyz\n")
+    done = call_qac("complete", "--model", model_path, "--no-compose", "--prefix", "xyz\n")
     assert (done.status, done.out) == (0, "")
-    assert done.err == "no known query starts with 'xyz\\n'\n"
+    assert done.err == "nothing to complete 'xyz\\n' with\n"
 
 
 def test_explanations(call_qac, model_path):
-    argv = ("complete", "--model", model_path, "--prev", "running shoes", "--prefix", "n", "-k", 2, "--explain")
+    request = ("--prev", "running shoes", "--prefix", "n", "-k", 2, "--explain")
+    argv = ("complete", "--model", model_path, "--no-compose", *request)
     done = call_qac(*argv)
     assert "made 12 times in the log" in done.out
     assert "pushed by" in done.out
@@ -99,6 +102,7 @@ def test_a_missing_model_is_one_line_with_the_cure(call_qac, tmp_path):
 def test_bytes_of_an_argument_that_are_not_text(model_path):
     """The shell may pass any bytes; Python gives them as unpaired surrogates, which no output encoding knows."""
     argv = [sys.executable, "-m", "qac", "complete", "--model", os.fsencode(model_path), "--prefix", b"\xff", "--json"]
+    argv.append("--no-compose")
     done = subprocess.run(argv, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout) == {"prefix": "\udcff", "prev": [], "completions": []}

@@ -32,7 +32,7 @@ class FakeCompleter:
     protocol = "default"
 
     @classmethod
-    def load(cls, path, *, beam=0):
+    def load(cls, path, *, beam=0, compose=True):
         completer = cls()
         completer.path = str(path)
         return completer

@@ -1,0 +1,35 @@
+/* search.h - the tree's side of a request. */
+#ifndef QAC_SEARCH_H
+#define QAC_SEARCH_H
+
+#include "model.h"
+
+/* A request to the tree. */
+typedef struct {
+    const qac_model *m;
+    qac_scratch *s;
+    uint32_t lo, hi;   /* labels that start with the prefix */
+    uint32_t k;
+    uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
+    /* What labels and nodes weigh: as the rankers learned it or, by popularity, their counts. */
+    const float *label_mass;
+    const double *member_mass;
+    const double *node_mass; /* NULL: the mass in the node */
+    uint32_t root;     /* where the search begins: the first node with a choice */
+} search;
+
+/* Reads the request. popular: labels weigh their counts. */
+int search_start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                 size_t session_len, bool popular);
+
+/* Puts the best labels, up to k, into s->top; their scores are P(label | session, prefix). beam 0: exact. Sets
+ * s->range_mass. */
+int search_best(search *q, uint32_t k, uint32_t beam);
+
+/* P(label | session, prefix), for a label in range. */
+double search_label_probability(search *q, uint32_t label);
+
+/* The last text of a session: sets *begin. */
+size_t last_text(const char *session, size_t session_len, size_t *begin);
+
+#endif

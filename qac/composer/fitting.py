@@ -1,0 +1,155 @@
+"""Fitting the composer: its vocabulary, language models and associations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from qac import _native
+from qac._native import ComposerArrays
+from qac.composer.ngrams import fit_ngrams
+from qac.config import ComposerConfig
+from qac.labels import LabelTable
+
+_FREQUENT: Final = 256
+_MAX_WORD_CHARACTERS: Final = 40
+
+
+def fit_composer(
+    labels: LabelTable,
+    sessions: Sequence[str],
+    led_to: sparse.csr_matrix,
+    config: ComposerConfig,
+    length_discount: float,
+    length_scale: float,
+) -> ComposerArrays:
+    """Return the composer of the queries in ``labels``.
+
+    Parameters
+    ----------
+    labels : LabelTable
+    sessions : sequence of str
+        Distinct sessions, their queries joined by line feeds, oldest first.
+    led_to : sparse matrix, shape (labels, sessions)
+        Not zero where a session led to a query.
+    config : ComposerConfig
+    length_discount, length_scale : float
+        Probabilities are times length_scale / length ** length_discount, as the labels' weights are.
+    """
+    words, tokens, ends = _tokenise(labels.texts)
+    word = fit_ngrams(
+        tokens, ends, np.minimum(np.floor(labels.counts), config.count_cap).clip(1), len(words), config.order
+    )
+    alphabet, characters, word_ends = _spell(words)
+    character = fit_ngrams(characters, word_ends, np.ones(len(word_ends)), len(alphabet), config.character_order)
+    association_end, association, association_weight = _associations(
+        words, labels, tokens, ends, sessions, led_to, config
+    )
+    text, block = _native.encode_labels(words)
+    slot_hash, slot_id = _native.word_slots(words)
+    known = word.unigram[:-1]
+    return ComposerArrays(
+        word=word,
+        character=character,
+        word_text=text,
+        word_block=block,
+        word_length=np.minimum([len(w) for w in words], 255).astype(np.uint8),
+        word_slot_hash=slot_hash,
+        word_slot_id=slot_id,
+        unigram_sum=np.concatenate([[0.0], np.cumsum(known, dtype=np.float64)]),
+        frequent=np.argsort(-known, kind="stable")[:_FREQUENT].astype(np.uint32),
+        alphabet=alphabet,
+        association_end=association_end,
+        association=association,
+        association_weight=association_weight,
+        settings={
+            "unknown": word.freed,
+            "share": _share(labels) if config.share is None else config.share,
+            "copy_start": config.copy_start,
+            "copy_none": config.copy_none,
+            "copy_some": config.copy_some,
+            "copy_all": config.copy_all,
+            "associate": config.associate,
+            "length_discount": length_discount,
+            "length_scale": length_scale,
+        },
+    )
+
+
+def _share(labels: LabelTable) -> float:
+    """Return the composer's share, from how likely the next query is a new one.
+
+    That chance is estimated by the share of queries made once (Good 1953, Turing's estimate). A new query is seldom one
+    that the composer puts first, so its odds count a hundredth; where few queries are new a small share still helps.
+    """
+    new = float(labels.counts[labels.counts <= 1].sum() / labels.counts.sum())
+    return max(0.02, 0.01 * new / (1 - new + 0.01 * new))
+
+
+def _tokenise(texts: Sequence[str]) -> tuple[list[str], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    split = [t.split(" ") for t in texts]
+    words = sorted({w for s in split for w in s})
+    number = {w: i for i, w in enumerate(words)}
+    ends = np.cumsum([len(s) for s in split], dtype=np.int64)
+    return words, np.fromiter((number[w] for s in split for w in s), np.uint32, count=int(ends[-1])), ends
+
+
+def _spell(words: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    short = [w for w in words if len(w) <= _MAX_WORD_CHARACTERS] or [w[:_MAX_WORD_CHARACTERS] for w in words]
+    points = np.frombuffer("".join(short).encode("utf-32-le"), np.uint32)
+    alphabet, numbers = np.unique(points, return_inverse=True)
+    return alphabet.astype(np.uint32), numbers.astype(np.uint32), np.cumsum([len(w) for w in short], dtype=np.int64)
+
+
+def _associations(
+    words: list[str],
+    labels: LabelTable,
+    tokens: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.int64],
+    sessions: Sequence[str],
+    led_to: sparse.csr_matrix,
+    config: ComposerConfig,
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
+    """Return for each word of a last query the words of the next ones that are not in it, with their shares."""
+    number = {w: i for i, w in enumerate(words)}
+    last = [[number[w] for w in set(s.rsplit("\n", 1)[-1].split(" ")) if w in number] for s in sessions]
+    n = len(words)
+    before = _incidence(last, n)
+    after = sparse.csr_matrix(
+        (np.ones(len(tokens), np.float32), tokens, np.concatenate([[0], ends])), shape=(len(labels), n)
+    )
+    followed = led_to.copy()
+    followed.data = np.ones_like(followed.data)
+    pairs = (before.T @ (followed.T @ after)).tocsr() if len(sessions) else sparse.csr_matrix((n, n), dtype=np.float32)
+    pairs.setdiag(0)
+    total = np.asarray(pairs.sum(axis=1)).ravel()
+    pairs.data[pairs.data < config.associate_min] = 0
+    pairs.eliminate_zeros()
+    ends_out, chosen, weights = np.empty(n, np.uint32), [], []
+    kept = 0
+    for i in range(n):
+        begin, end = pairs.indptr[i], pairs.indptr[i + 1]
+        data, columns = pairs.data[begin:end], pairs.indices[begin:end]
+        if len(data) > config.associate_top:
+            best = np.argsort(-data, kind="stable")[: config.associate_top]
+            data, columns = data[best], columns[best]
+        order = np.argsort(columns)
+        chosen.append(columns[order])
+        weights.append(data[order] / max(total[i], 1))
+        kept += len(order)
+        ends_out[i] = kept
+    return (
+        ends_out,
+        np.concatenate(chosen).astype(np.uint32) if chosen else np.empty(0, np.uint32),
+        np.concatenate(weights).astype(np.float32) if weights else np.empty(0, np.float32),
+    )
+
+
+def _incidence(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    indices = np.fromiter((c for row in rows for c in row), np.int32, count=int(ends[-1]))
+    return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(rows), columns))
