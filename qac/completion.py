@@ -1,8 +1,7 @@
 """What every completer gives back, and what evaluation asks of one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from qac.errors import InputError
 
@@ -23,8 +22,7 @@ def check_k(k: int) -> int:
     return k
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """One suggested query."""
 
     text: str

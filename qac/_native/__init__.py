@@ -6,6 +6,7 @@ codes turned into exceptions; what they do is said there. Nothing here decides a
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -519,6 +520,11 @@ class Step:
     pushes: tuple[tuple[int, float], ...]
 
 
+# `qac_answer`: reading all at once is several times faster than field by field.
+_ANSWER: Final = struct.Struct("<III4xd")
+assert _ANSWER.size == ffi.sizeof("qac_answer")
+
+
 class _Buffers:
     """A caller's scratch space and output buffers; one per thread."""
 
@@ -536,6 +542,7 @@ class _Buffers:
         self.text_size = k * label_bytes
         self.text = ffi.new("char[]", self.text_size)
         self.view = ffi.buffer(self.text)
+        self.answers_view = ffi.buffer(self.answers)
 
 
 class Model:
@@ -617,8 +624,12 @@ class Model:
         n = b.n[0]
         if not n:
             return []
-        text, answers = b.view[: answers_end(b.answers, n)], b.answers
-        return [(text[(a := answers[i]).begin : a.end].decode(), a.score, a.label == NO_ID) for i in range(n)]
+        answers = b.answers_view[: n * _ANSWER.size]
+        text = b.view[: answers_end(b.answers, n)]
+        return [
+            (text[begin:end].decode(), score, label == NO_ID)
+            for label, begin, end, score in _ANSWER.iter_unpack(answers)
+        ]
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
         """Return the label range ``(lo, hi)`` of a prefix."""
