@@ -238,6 +238,7 @@ typedef struct {
                                                          are among them; start: no words yet */
     double associate;           /* share of the associations */
     double length_discount, length_scale; /* probability * length_scale / length^length_discount */
+    double least;               /* composed answers of a smaller score are not given, unless there is no other */
 } qac_composer;
 
 /* ---- model and search -------------------------------------------------------------------------------------------- */

@@ -83,6 +83,8 @@ class ComposerConfig:
     """A query counts at most this often in the model of words: what is popular is known as a whole."""
     share: float | None = None
     """Of the composer in the mixture with the tree, 0 to 1. None: by how likely new queries are in the training log."""
+    least: float = 0.0005
+    """Composed queries of a smaller probability are not proposed, unless there is nothing else."""
     copy_start: float = 0.15
     copy_none: float = 0.08
     copy_some: float = 0.25
@@ -100,6 +102,7 @@ class ComposerConfig:
         _require("count_cap", self.count_cap, 1, 1 << 20)
         if self.share is not None:
             _require("share", self.share, 0, 1)
+        _require("least", self.least, 0, 1)
         for name in ("copy_start", "copy_none", "copy_some", "copy_all", "associate"):
             _require(name, getattr(self, name), 0, 0.5)
 

@@ -79,10 +79,13 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
     if (found > 0)
         all += c->share * cs->prefix_probability * discounted / found;
     qsort(out, *n, sizeof *out, by_score);
-    if (*n > k)
-        *n = k;
-    for (uint32_t i = 0; i < *n; i++)
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *n && kept < k; i++) {
         out[i].score = all > 0 && out[i].score < all ? out[i].score / all : all > 0;
+        if (out[i].label != QAC_NO_ID || out[i].score >= c->least || kept == 0)
+            out[kept++] = out[i];
+    }
+    *n = kept;
     return QAC_OK;
 }
 

@@ -428,7 +428,7 @@ class ComposerArrays:
     association: U32
     association_weight: F32
     settings: Mapping[str, float]
-    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, length_discount, length_scale."""
+    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale."""
 
 
 def _ngrams(g: NgramArrays) -> dict[str, Any]:

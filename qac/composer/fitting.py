@@ -74,6 +74,7 @@ def fit_composer(
             "copy_some": config.copy_some,
             "copy_all": config.copy_all,
             "associate": config.associate,
+            "least": config.least,
             "length_discount": length_discount,
             "length_scale": length_scale,
         },
