@@ -15,7 +15,7 @@ C_FILES = $(wildcard native/src/*.c native/tests/*.c)
 C_INPUTS = native/qac.h $(C_FILES) $(wildcard native/src/*.h native/tests/*.h)
 C_FLAGS = -std=c11 -Wall -Wextra -Werror -Inative -Inative/src
 C_LIBS = -lm -lpthread
-SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DQAC_TEST_ALLOC
 
 .PHONY: help demo test lint native-test bench wheel clean
 

@@ -43,7 +43,7 @@ static void add_vocabulary(sample *s)
     }
     uint32_t slot_id[4];
     const float idf[] = {1, 1};
-    CHECK(qac_vocabulary_build(hash, 2, slot_hash, slot_id, 4) == QAC_OK);
+    CHECK(qac_slots_build(hash, 2, slot_hash, slot_id, 4) == QAC_OK);
     s->parts.session_vocabulary = (qac_vocabulary){
         .slot_hash = KEEP(s, slot_hash), .slot_id = KEEP(s, slot_id), .slots = 4, .idf = KEEP(s, idf), .terms = 2};
 }
@@ -144,7 +144,8 @@ int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *sess
 {
     const size_t size = (size_t)k * 64;
     char *text = allocate(size);
-    const int status = qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, answers, n, text, size);
+    const int status = qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, 1, answers, n, text,
+                                    size);
     free(text);
     return status;
 }

@@ -90,12 +90,12 @@ static void test_vocabulary(void)
         }
         idf[i] = 1 + (float)i;
     }
-    CHECK(qac_vocabulary_build(hash, TERMS, slot_hash, slot_id, 100) == QAC_EINVAL);
-    CHECK(qac_vocabulary_build(hash, TERMS, slot_hash, slot_id, 64) == QAC_EINVAL);
-    CHECK(qac_vocabulary_build(hash, 0, slot_hash, slot_id, 0) == QAC_EINVAL);
+    CHECK(qac_slots_build(hash, TERMS, slot_hash, slot_id, 100) == QAC_EINVAL);
+    CHECK(qac_slots_build(hash, TERMS, slot_hash, slot_id, 64) == QAC_EINVAL);
+    CHECK(qac_slots_build(hash, 0, slot_hash, slot_id, 0) == QAC_EINVAL);
     const uint64_t twice[] = {5, 5};
-    CHECK(qac_vocabulary_build(twice, 2, slot_hash, slot_id, 4) == QAC_EINVAL);
-    CHECK(qac_vocabulary_build(hash, TERMS, slot_hash, slot_id, SLOTS) == QAC_OK);
+    CHECK(qac_slots_build(twice, 2, slot_hash, slot_id, 4) == QAC_EINVAL);
+    CHECK(qac_slots_build(hash, TERMS, slot_hash, slot_id, SLOTS) == QAC_OK);
 
     const qac_vocabulary vocabulary = {slot_hash, slot_id, SLOTS, idf, TERMS};
     bool seen[TERMS] = {false};

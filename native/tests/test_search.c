@@ -160,10 +160,10 @@ static void test_refusals(opened *o)
     qac_answer answers[8];
     uint32_t n;
     char text[64];
-    CHECK(qac_complete(o->m, o->w, "", 0, "", 0, 0, 0, answers, &n, text, sizeof text) == QAC_EINVAL);
-    CHECK(qac_complete(o->m, o->w, "", 0, "", 0, QAC_MAX_K + 1, 0, answers, &n, text, sizeof text) == QAC_EINVAL);
-    CHECK(qac_complete(o->m, o->w, "", 0, "", 0, 8, 0, answers, &n, text, 5) == QAC_EINVAL);
-    CHECK(qac_complete(o->m, o->w, "bcdf", 4, "", 0, 8, 0, answers, &n, text, 4) == QAC_OK && n == 1);
+    CHECK(qac_complete(o->m, o->w, "", 0, "", 0, 0, 0, 1, answers, &n, text, sizeof text) == QAC_EINVAL);
+    CHECK(qac_complete(o->m, o->w, "", 0, "", 0, QAC_MAX_K + 1, 0, 1, answers, &n, text, sizeof text) == QAC_EINVAL);
+    CHECK(qac_complete(o->m, o->w, "", 0, "", 0, 8, 0, 1, answers, &n, text, 5) == QAC_EINVAL);
+    CHECK(qac_complete(o->m, o->w, "bcdf", 4, "", 0, 8, 0, 1, answers, &n, text, 4) == QAC_OK && n == 1);
     CHECK(answers[0].begin == 0 && answers[0].end == 4 && memcmp(text, "bcdf", 4) == 0);
     qac_scratch_free(NULL);
     qac_rankers_free(NULL);
