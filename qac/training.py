@@ -43,7 +43,7 @@ class TrainedModel:
     session: SessionVectorizer
     prefix: PrefixTfidfVectorizer | None
     summary: dict[str, float]
-    """Counts and losses of the training; no times, so that the model file is the same every time."""
+    """Counts, and losses in nats per example; no times, so that the model file is the same every time."""
 
 
 class _Collector:
@@ -142,21 +142,21 @@ def train(
         sessions = [key[0] for key in collector.rows]
         composer = fit_composer(labels, sessions, ranking.Y, config.composer, config.length_discount, length_scale)
         say(f"composer of {len(composer.word.unigram) - 1:,} words and {len(composer.word.next):,} n-grams")
-    n = max(1, len(collector.example_row))
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
         watch = _Watch(bar, say)
         rankers = train_rankers(tree, ranking, config.ranker, threads=threads, watch=watch)
     state = rankers.state
-    say(
-        f"{rankers.n_weights:,} weights, {state.passes:,} passes over nodes; "
-        f"loss per example {state.loss_start / n:.4f} without the session, {state.loss / n:.4f} with it"
-    )
+    weight = float(ranking.Y.sum()) or 1.0
     summary = {
         "examples": len(collector.example_row),
         "sessions": len(collector.rows),
-        "loss_without_session": state.loss_start,
-        "loss": state.loss,
+        "loss_without_session": state.loss_start / weight,
+        "loss": state.loss / weight,
     }
+    say(
+        f"{rankers.n_weights:,} weights, {state.passes:,} passes over nodes; "
+        f"loss per example {summary['loss_without_session']:.4f} without the session, {summary['loss']:.4f} with it"
+    )
     return TrainedModel(config, labels, tree, rankers, composer, session, prefix, summary)
 
 

@@ -4,11 +4,11 @@
  *
  *     - sum over examples of weight * log p_child  +  l2/2 |w|^2
  *
- * Weights exist only for slots, so most children of a wide node keep exp(0) and are never touched: the sum is the node's
- * total mass, corrected at the children that some feature of the session touches.
+ * Weights exist only for slots, so most children of a wide node keep exp(0) and are never touched: what they add to the
+ * sum is the node's total mass less that of the children that some feature of the session touches.
  *
  * The objective is smooth and strictly convex: the result depends on the tolerance, not on the path. L-BFGS: Nocedal,
- * "Updating quasi-Newton matrices with limited storage", 1980; initial metric: the diagonal of the Hessian at w = 0,
+ * "Updating quasi-Newton matrices with limited storage", 1980; initial metric: an estimate of the Hessian's diagonal,
  * which levels out frequent and rare features.
  */
 #include <math.h>
@@ -45,20 +45,24 @@ static double evaluate(const node_problem *p, const double *w, double *g, scratc
                 s->z[c] += w[k] * x;
             }
         }
-        double weight = 0, sum = p->total_mass;
+        double weight = 0, sum = 0, untouched = p->total_mass, top = 0;
         for (uint64_t j = y0; j < y1; j++) { /* every target is touched: its pairs are slots */
             weight += p->y_weight[j];
             loss -= p->y_weight[j] * s->z[p->y_child[j]];
         }
-        for (uint32_t j = 0; j < n; j++) {
+        for (uint32_t j = 0; j < n; j++)
+            top = s->z[s->touched[j]] > top ? s->z[s->touched[j]] : top;
+        for (uint32_t j = 0; j < n; j++) { /* times exp(-top): a step of the search for w may go far too far */
             const uint32_t c = s->touched[j];
-            const double e = p->mass[c] * qac_exp(s->z[c]);
-            sum += e - p->mass[c];
+            const double e = p->mass[c] * qac_exp(s->z[c] - top);
+            sum += e;
+            untouched -= p->mass[c];
             s->z[c] = e;
         }
-        if (!(sum > 1e-300))
-            sum = 1e-300; /* all mass was touched and cancelled out */
-        loss += weight * log(sum);
+        /* What is left of a difference of large masses may be rounding alone; it is no less than the smallest mass. */
+        if (n < p->children)
+            sum += (untouched > p->least_mass ? untouched : p->least_mass) * qac_exp(-top);
+        loss += weight * (log(sum) + top);
         for (uint32_t j = 0; j < n; j++)
             s->z[s->touched[j]] *= weight / sum;
         for (uint64_t j = y0; j < y1; j++)
@@ -75,26 +79,31 @@ static double evaluate(const node_problem *p, const double *w, double *g, scratc
     return loss;
 }
 
-/* Inverse of (l2 + diagonal of the Hessian at w = 0). */
-static void inverse_diagonal(const node_problem *p, double l2, double *d)
+/* The initial metric: for slot k of feature f and child c, the inverse of  l2 + sum of weight x^2 * q (1 - q), where q is
+ * halfway from the child's share of the mass to its share of what followed f: from where p starts to where it tends. With
+ * the start alone, a child of small mass would be thrown far beyond its optimum.
+ * g: the gradient at w = 0, sum of x (weight * share - y). by_feature: work space, 2 * features. */
+static void inverse_diagonal(const node_problem *p, double l2, const double *g, double *by_feature, double *d)
 {
-    for (uint64_t k = 0; k < p->slots; k++)
-        d[k] = l2;
+    double *wx = by_feature, *wxx = by_feature + p->features;
+    memset(by_feature, 0, 2 * (size_t)p->features * sizeof(double));
     for (uint32_t i = 0; i < p->sessions; i++) {
         double weight = 0;
         for (uint64_t j = i ? p->y_end[i - 1] : 0; j < p->y_end[i]; j++)
             weight += p->y_weight[j];
         for (uint64_t j = i ? p->x_end[i - 1] : 0; j < p->x_end[i]; j++) {
-            const uint32_t f = p->x_feature[j];
-            const double x2 = (double)p->x_value[j] * p->x_value[j] * weight;
-            for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++) {
-                const double q = p->mass[p->slot_child[k]] / p->total_mass;
-                d[k] += x2 * q * (1 - q);
-            }
+            wx[p->x_feature[j]] += weight * p->x_value[j];
+            wxx[p->x_feature[j]] += weight * p->x_value[j] * p->x_value[j];
         }
     }
-    for (uint64_t k = 0; k < p->slots; k++)
-        d[k] = 1 / d[k];
+    for (uint32_t f = 0; f < p->features; f++)
+        for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++) {
+            const double share = p->mass[p->slot_child[k]] / p->total_mass;
+            double followed = wx[f] > 0 ? share - g[k] / wx[f] : share;
+            followed = followed < 0 ? 0 : followed > 1 ? 1 : followed;
+            const double q = 0.5 * (share + followed);
+            d[k] = 1 / (l2 + wxx[f] * q * (1 - q));
+        }
 }
 
 static double dot(const double *a, const double *b, uint64_t n)
@@ -127,9 +136,9 @@ int fit_softmax(const node_problem *p, const qac_training *t, double *w, buffer 
     double rho[MEMORY], alpha[MEMORY];
     uint32_t stored = 0;
 
-    inverse_diagonal(p, t->l2, diagonal);
     double plain = evaluate(p, w, g, &s);
     ++*passes;
+    inverse_diagonal(p, t->l2, g, trial, diagonal); /* trial and trial_g lie together; each feature has a slot */
     /* The constant: targets' offsets, so that the loss is a negative log-likelihood. */
     double offset = 0;
     for (uint32_t i = 0; i < p->sessions; i++)

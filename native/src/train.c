@@ -271,11 +271,13 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
         slot_end[sorted[i].key >> 32] = at;
     }
     const double *mass = w->mass.data;
-    double total = 0;
-    for (uint32_t c = 0; c < node->n_children; c++)
+    double total = 0, least = mass[0];
+    for (uint32_t c = 0; c < node->n_children; c++) {
         total += mass[c];
+        least = mass[c] < least ? mass[c] : least;
+    }
     *p = (node_problem){
-        .children = node->n_children, .mass = mass, .total_mass = total, .sessions = sessions, .x_end = x_end,
+        .children = node->n_children, .mass = mass, .total_mass = total, .least_mass = least, .sessions = sessions, .x_end = x_end,
         .x_feature = x_feature, .x_value = x_value, .y_end = y_end, .y_child = y_child, .y_weight = y_weight,
         .features = n_features, .slot_end = slot_end, .slot_child = slot_child, .slots = slots,
     };

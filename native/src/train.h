@@ -9,7 +9,7 @@
 typedef struct {
     uint32_t children;
     const double *mass;        /* [children] counts; the offset of the softmax is their logarithm */
-    double total_mass;
+    double total_mass, least_mass; /* sum and smallest */
 
     uint32_t sessions;         /* distinct feature vectors */
     const uint64_t *x_end;     /* [sessions] features of session s: x_feature/x_value [x_end[s-1], x_end[s]) */

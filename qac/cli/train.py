@@ -185,10 +185,7 @@ def _format(s: dict[str, Any]) -> str:
         f"{s['weights']:,} weights at {s['nodes']:,} nodes",
     ]
     if s["examples"]:
-        lines.append(
-            f"loss per step {s['loss_without_session'] / s['examples']:.3f} without the session, "
-            f"{s['loss'] / s['examples']:.3f} with it"
-        )
+        lines.append(f"loss per step {s['loss_without_session']:.3f} without the session, {s['loss']:.3f} with it")
     else:
         lines.append("no session has two queries: completions will be by popularity alone")
     if "valid" in s and s["valid"]["n"]:
