@@ -1,8 +1,7 @@
 /* sample.c - the small models of the tests; test.h says what is in them. */
 #include "test.h"
 
-/* A copy of `size` bytes in an allocation of its own, noted in the sample. */
-static void *keep(sample *s, const char *name, const void *data, size_t size)
+void *keep(sample *s, const char *name, const void *data, size_t size)
 {
     void *copy = allocate(size);
     if (size)
@@ -12,7 +11,6 @@ static void *keep(sample *s, const char *name, const void *data, size_t size)
     s->array[s->n_arrays++].size = size;
     return copy;
 }
-#define KEEP(s, array) keep(s, #array, array, sizeof array)
 
 static void add_labels(sample *s, const char *const *labels, uint32_t n, const float *count)
 {

@@ -44,12 +44,37 @@ typedef struct {
         const char *name;
         void *data;
         size_t size;
-    } array[24];
+    } array[48];
     int n_arrays;
     uint32_t x, y; /* feature ids */
 } sample;
 sample make_sample(void);
 void free_sample(sample *s);
+
+/* A copy of `size` bytes in an allocation of its own, noted in the sample. */
+void *keep(sample *s, const char *name, const void *data, size_t size);
+#define KEEP(s, array) keep(s, #array, array, sizeof array)
+
+/* An n-gram model as one writes it down. */
+typedef struct {
+    uint32_t order, words;
+    float unigram[8];
+    double unknown; /* what the unigrams leave */
+    uint32_t n_contexts;
+    struct {
+        uint32_t n, history[2]; /* newest first */
+        float backoff;
+        uint32_t n_next, next[3];
+        float weight[3];
+    } context[8];
+} sample_ngrams;
+
+/* The same model with a composer of the words a ab bcde x xy, its numbers as in sample_composer.c. */
+sample make_composing_sample(void);
+extern const char *const SAMPLE_WORDS[];
+extern const sample_ngrams WORD_NGRAMS, CHARACTER_NGRAMS;
+extern const uint32_t SAMPLE_ALPHABET[];
+double sample_association(uint32_t from, uint32_t to);
 
 /* A model of `nodes` leaves with two labels each under one root, without features. */
 sample make_wide_sample(uint32_t nodes);
@@ -63,6 +88,7 @@ void test_labels(void);
 void test_features(void);
 void test_training(void);
 void test_search(void);
+void test_compose(void);
 void test_damage(void);
 void test_allocation(void);
 

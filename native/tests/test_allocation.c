@@ -118,11 +118,11 @@ void test_allocation(void)
         int (*call)(void);
         uint64_t at_least; /* allocations */
     } calls[] = {
-        {"open", open_and_close, 1},          {"scratch", make_scratch, 8},   {"vectorize", vectorize, 1},
+        {"open", open_and_close, 1},          {"scratch", make_scratch, 12},   {"vectorize", vectorize, 1},
         {"train", train_alone, 15},           {"train in threads", train_together, 15},
         {"complete", complete, 1},
     };
-    small = make_sample();
+    small = make_composing_sample();
     wide = make_wide_sample(3000);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         uint64_t n = 1;

@@ -44,6 +44,25 @@ static void root_with_fewer_labels(sample *s) { nodes_of(s)[0].hi = 7; }
 static void root_begins_late(sample *s) { nodes_of(s)[0].lo = 1; }
 static void root_of_clusters(sample *s) { nodes_of(s)[0].flags = QAC_NODE_CLUSTERED; }
 
+static void composer_of_one_symbol(sample *s) { s->parts.composer.word.order = 1; }
+static void composer_of_too_many_symbols(sample *s) { s->parts.composer.word.order = 9; }
+static void composer_without_words(sample *s) { s->parts.composer.word.words = 0; }
+static void contexts_no_power_of_two(sample *s) { s->parts.composer.character.slots = 3; }
+static void words_no_power_of_two(sample *s) { s->parts.composer.word_slots = 6; }
+static void no_such_word(sample *s) { ((uint32_t *)s->parts.composer.word.next)[0] = 6; }
+static void no_such_frequent_word(sample *s) { ((uint32_t *)s->parts.composer.frequent)[4] = 5; }
+static void no_such_association(sample *s) { ((uint32_t *)s->parts.composer.association)[0] = 5; }
+static void share_too_large(sample *s) { s->parts.composer.share = 1.5; }
+static void share_not_a_number(sample *s) { s->parts.composer.share = NAN; }
+static void unknown_negative(sample *s) { s->parts.composer.unknown = -1; }
+static void copies_too_often(sample *s) { s->parts.composer.copy_some = 0.9; }
+static void copies_not_a_number(sample *s) { s->parts.composer.copy_start = NAN; }
+static void copies_less_than_never(sample *s) { s->parts.composer.copy_all = -0.1; }
+static void copies_none_negative(sample *s) { s->parts.composer.copy_none = -0.1; }
+static void associates_negative(sample *s) { s->parts.composer.associate = -0.1; }
+static void length_discount_not_a_number(sample *s) { s->parts.composer.length_discount = NAN; }
+static void length_scale_infinite(sample *s) { s->parts.composer.length_scale = INFINITY; }
+
 static void test_open(void)
 {
     void (*const damages[])(sample *) = {
@@ -54,9 +73,13 @@ static void test_open(void)
         no_mass, negative_mass, mass_not_a_number, leaf_with_fewer_children, children_beyond_the_end,
         children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
         node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,
+        composer_of_one_symbol, composer_of_too_many_symbols, composer_without_words, contexts_no_power_of_two,
+        words_no_power_of_two, no_such_word, no_such_frequent_word, no_such_association, share_too_large,
+        share_not_a_number, unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never,
+        copies_none_negative, associates_negative, length_discount_not_a_number, length_scale_infinite,
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
-        sample s = make_sample();
+        sample s = make_composing_sample();
         damages[i](&s);
         qac_model *m = NULL;
         const int status = qac_model_open(&s.parts, &m);
@@ -72,7 +95,8 @@ static void test_open(void)
 /* Everything a caller can do; the sanitizers watch. */
 static void use(const sample *s)
 {
-    static const char *const prefixes[] = {"", "a", "abf", "bcd", "zz"}, *const sessions[] = {"", "x", "bcde\ny x"};
+    static const char *const prefixes[] = {"", "a", "abf", "bcd", "zz", "x a", "xyb a "};
+    static const char *const sessions[] = {"", "x", "bcde\ny x", "a bcde zx\xC3\xA9"};
     static qac_feature features[2 * QAC_MAX_TERMS];
     qac_model *m;
     const int opened = qac_model_open(&s->parts, &m);
@@ -81,8 +105,8 @@ static void use(const sample *s)
         return;
     qac_scratch *w;
     CHECK(qac_scratch_new(m, &w) == QAC_OK);
-    for (int p = 0; p < 5; p++) {
-        for (int i = 0; i < 3; i++) {
+    for (size_t p = 0; p < sizeof prefixes / sizeof *prefixes; p++) {
+        for (size_t i = 0; i < sizeof sessions / sizeof *sessions; i++) {
             qac_answer answers[8];
             uint32_t n, n_features, n_steps, n_pushes;
             for (uint32_t beam = 0; beam < 2; beam++) {
@@ -90,7 +114,7 @@ static void use(const sample *s)
                 CHECK(status == QAC_OK || status == QAC_ECORRUPT || status == QAC_EINVAL);
                 CHECK(n <= 8);
                 for (uint32_t a = 0; a < n; a++)
-                    CHECK(answers[a].label < 8 && answers[a].score >= 0);
+                    CHECK((answers[a].label < 8 || answers[a].label == QAC_NO_ID) && answers[a].score >= 0);
             }
             qac_step steps[4];
             qac_push pushes[4];
@@ -111,7 +135,7 @@ static void use(const sample *s)
 /* Each byte of each array in turn takes wrong values. */
 static void test_every_byte(void)
 {
-    sample s = make_sample();
+    sample s = make_composing_sample();
     for (int i = 0; i < s.n_arrays; i++) {
         uint8_t *bytes = s.array[i].data;
         for (size_t at = 0; at < s.array[i].size; at++) {
@@ -132,7 +156,7 @@ static void test_every_byte(void)
 static void test_random_bytes(void)
 {
     for (int round = 0; round < 3000; round++) {
-        sample s = make_sample();
+        sample s = make_composing_sample();
         for (uint32_t n = 1 + random_below(6); n > 0; n--) {
             const uint32_t i = random_below((uint32_t)s.n_arrays);
             uint8_t *bytes = s.array[i].data;

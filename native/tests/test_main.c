@@ -32,8 +32,8 @@ int main(void)
         const char *name;
         void (*run)(void);
     } suites[] = {
-        {"text", test_text},         {"labels", test_labels}, {"features", test_features}, {"training", test_training},
-        {"search", test_search},     {"damage", test_damage}, {"allocation", test_allocation},
+        {"text", test_text},       {"labels", test_labels},   {"features", test_features}, {"training", test_training},
+        {"search", test_search},   {"compose", test_compose}, {"damage", test_damage},     {"allocation", test_allocation},
     };
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         const uint64_t before = checks, failed = failures;
