@@ -32,6 +32,11 @@ static int write_answer(qac_answer *answer, uint32_t label, double score, const 
     return QAC_OK;
 }
 
+static mixed make_mixed(double score, uint32_t label, uint32_t composed)
+{
+    return (mixed){score >= 0 ? score : 0, label, composed}; /* not a number: only in a damaged file */
+}
+
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
 static int mix(search *q, qac_scratch *s, const char *session, size_t session_len, uint32_t k, double in_tree, mixed *out,
                uint32_t *n)
@@ -46,18 +51,17 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
         const int len = qac_label_decode(&q->m->strings, s->top[i].label, buffer);
         if (len < 0)
             return QAC_ECORRUPT;
-        double by_composer = c->share * compose_score(cs, buffer, (size_t)len);
-        if (s->top[i].label == q->repeated)
-            by_composer *= q->m->parts.repeat_weight;
-        out[(*n)++] = (mixed){in_tree * s->top[i].score + by_composer, s->top[i].label, 0};
+        const composed its = compose_score(cs, buffer, (size_t)len);
+        found += its.probability;
+        discounted += its.score;
+        const double factor = s->top[i].label == q->repeated ? c->share * q->m->parts.repeat_weight : c->share;
+        out[(*n)++] = make_mixed(in_tree * s->top[i].score + factor * its.score, s->top[i].label, 0);
     }
     const uint32_t n_tree = *n;
     size_t last;
     const size_t last_len = last_text(session, session_len, &last);
     for (uint32_t i = 0; i < cs->n_best; i++) {
         const composed *best = &cs->best[i];
-        found += best->probability;
-        discounted += best->score;
         const size_t len = compose_text(cs, best, buffer, QAC_MAX_COMPOSED);
         if (len == 0)
             continue;
@@ -73,7 +77,9 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
                 continue;
             score += in_tree * search_label_probability(q, label);
         }
-        out[(*n)++] = (mixed){score, label, i};
+        found += best->probability;
+        discounted += best->score;
+        out[(*n)++] = make_mixed(score, label, i);
     }
     /* The composer's share of the prefix, in the same measure: lengths discounted as in what was found. */
     if (found > 0)

@@ -20,6 +20,7 @@
 enum { PER_CONTEXT = 8, ENOUGH = 10, FOLLOWER = 3 };
 
 static const double LEAST_NEW = 0.003;
+static const double UNLIKELIEST = 1e-100; /* of what is typed and of a word's spelling: products must not come to 0 */
 static const double FEWEST = 1e-3; /* share of the prefix's probability below which nothing is followed up */
 
 /* ---- words ---- */
@@ -78,7 +79,7 @@ static double spell(const qac_composer *c, uint32_t *history, const char *s, siz
         p *= symbol < c->character.words ? ngram_probability(&c->character, &state, symbol) : outside;
         remember(history, symbol);
     }
-    return p;
+    return p > UNLIKELIEST ? p : UNLIKELIEST;
 }
 
 static void start_history(const qac_ngrams *g, uint32_t *history)
@@ -89,6 +90,8 @@ static void start_history(const qac_ngrams *g, uint32_t *history)
 
 static double end_of_word(const qac_composer *c, const uint32_t *history)
 {
+    if (c->character.order == 0)
+        return 0;
     const ngram_state state = ngram_find(&c->character, history, c->character.order - 1);
     return ngram_probability(&c->character, &state, c->character.words);
 }
@@ -104,7 +107,7 @@ static uint32_t add_local(compose_scratch *s, const char *text, size_t len, doub
     return first_local(s->c) + s->n_local++;
 }
 
-/* A word's number: of the vocabulary, or a local one. */
+/* A word's number: of the vocabulary, or a local one. QAC_NO_ID: one too many, or too long to be part of an answer. */
 static uint32_t word_number(compose_scratch *s, const char *text, size_t len)
 {
     const qac_composer *c = s->c;
@@ -112,6 +115,8 @@ static uint32_t word_number(compose_scratch *s, const char *text, size_t len)
         qac_slot_find(c->word_slot_hash, c->word_slot_id, c->word_slots, qac_hash(text, len, QAC_TERM_WORD));
     if (known < c->word.words)
         return known;
+    if (len > QAC_MAX_COMPOSED)
+        return QAC_NO_ID;
     uint32_t history[QAC_MAX_ORDER];
     start_history(&s->c->character, history);
     double p = spell(s->c, history, text, len);
@@ -322,6 +327,8 @@ static void read_prefix(compose_scratch *s)
         i++;
     }
     h->length = s->head_length;
+    if (!(h->probability > UNLIKELIEST)) /* it has been typed, however unlikely */
+        h->probability = UNLIKELIEST;
     const qac_label_strings words = word_strings(s->c);
     const size_t rest = s->prefix_len - s->head;
     s->lo = rest ? qac_label_bound(&words, p + s->head, rest, false) : 0;
@@ -615,6 +622,8 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
         const double new_word = (1 - x.copy - x.associate) * ngram_backoff(&c->word, &x.words) * c->unknown;
         generate_words(s, partial, partial_len, LEAST_NEW * in_range / new_word, &unknown);
         in_range += new_word * unknown;
+    } else {
+        in_range = 1 - x.end; /* anything but the end may follow */
     }
     s->prefix_probability = s->typed.probability * in_range;
     const double least = s->prefix_probability * FEWEST;
@@ -643,24 +652,30 @@ size_t compose_text(const compose_scratch *s, const composed *best, char *out, s
     return at;
 }
 
-double compose_score(compose_scratch *s, const char *text, size_t len)
+composed compose_score(compose_scratch *s, const char *text, size_t len)
 {
+    const composed none = {0};
     if (len < s->head || s->prefix_len > QAC_MAX_COMPOSED / 2)
-        return 0;
+        return none;
+    const uint32_t n_local = s->n_local; /* words of the text are known for this call only */
     hypothesis h = s->typed;
     for (size_t i = s->head; i < len;) {
         const size_t word = i;
         while (i < len && text[i] != ' ')
             i++;
         const uint32_t number = i > word ? word_number(s, text + word, i - word) : QAC_NO_ID;
-        if (number == QAC_NO_ID)
-            return 0;
+        if (number == QAC_NO_ID) {
+            s->n_local = n_local;
+            return none;
+        }
         const context x = context_of(s, &h);
         append(s, &h, number, word_probability(s, &h, &x, number), 0);
         i++;
     }
     const context x = context_of(s, &h);
-    return discounted(s, h.probability * x.end, code_points(text, len));
+    s->n_local = n_local;
+    const double p = h.probability * x.end;
+    return (composed){.score = discounted(s, p, code_points(text, len)), .probability = p};
 }
 
 int qac_word_hash(const char *text, const uint64_t *end, uint64_t n, uint64_t *hash)
@@ -723,5 +738,10 @@ bool compose_check(const qac_composer *c)
     for (uint32_t i = 0; i < c->n_associations; i++)
         if (c->association[i] >= c->word.words)
             return false;
-    return c->share >= 0 && c->share <= 1 && c->unknown >= 0 && c->unknown <= 1;
+    const double copies[] = {c->copy_start, c->copy_none, c->copy_some, c->copy_all};
+    for (int i = 0; i < 4; i++)
+        if (!(copies[i] >= 0 && copies[i] + c->associate <= 1))
+            return false;
+    return c->share >= 0 && c->share <= 1 && c->unknown >= 0 && c->unknown <= 1 && c->associate >= 0 && c->least >= 0 &&
+           c->length_discount >= 0 && isfinite(c->length_discount) && c->length_scale >= 0 && isfinite(c->length_scale);
 }

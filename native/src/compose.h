@@ -86,8 +86,8 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
 /* Text of a composed query; returns its length, or 0 when it is too long. */
 size_t compose_text(const compose_scratch *s, const composed *best, char *out, size_t size);
 
-/* Score of a given text that starts with the prefix, as those in s->best. Call after compose. */
-double compose_score(compose_scratch *s, const char *text, size_t len);
+/* Score and probability of a given text that starts with the prefix, as those in s->best. Call after compose. */
+composed compose_score(compose_scratch *s, const char *text, size_t len);
 
 /* Are all the composer's arrays what a request relies on? */
 bool compose_check(const qac_composer *c);
