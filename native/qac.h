@@ -122,6 +122,8 @@ int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
+enum { QAC_MAX_THREADS = 1024 };
+
 enum {
     QAC_NODE_CLUSTERED = 1, /* labels are members[lo..hi); otherwise the labels lo..hi-1 themselves */
     QAC_NODE_LEAF = 2,      /* children are its labels; otherwise children[child .. child + n_children) */
@@ -165,7 +167,7 @@ typedef struct {
     double l2;               /* weight of |w|^2 / 2, > 0 */
     double tolerance;        /* stop when one pass gains less than this share of the loss */
     uint32_t max_passes;
-    uint32_t threads;        /* >= 1; the result is the same for any number */
+    uint32_t threads;        /* 1..QAC_MAX_THREADS; the result is the same for any number */
     float prune;             /* weights smaller than this in absolute value are left out */
 } qac_training;
 

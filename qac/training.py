@@ -7,13 +7,13 @@ import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from qac._native import MAX_LABEL_BYTES, ComposerArrays, TrainingState
+from qac._native import MAX_LABEL_BYTES, MAX_THREADS, ComposerArrays, TrainingState
 from qac.composer.fitting import fit_composer
 from qac.config import TrainingConfig
 from qac.errors import InputError
@@ -27,8 +27,6 @@ from qac.progress import progress
 from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
-
-MAX_THREADS: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,13 @@ class _Collector:
         self.example_row = array("I", number[np.frombuffer(self.example_row, np.uint32)].tobytes())
 
 
+def processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere a process cannot be kept off some of them
+        return min(MAX_THREADS, len(os.sched_getaffinity(0)))
+    return min(MAX_THREADS, os.cpu_count() or 1)
+
+
 def train(
     examples: Iterable[Example],
     config: TrainingConfig | None = None,
@@ -106,7 +111,7 @@ def train(
         There is nothing to learn from, or ``threads`` is out of range.
     """
     config = config or TrainingConfig()
-    threads = len(os.sched_getaffinity(0)) if threads is None else threads
+    threads = processors() if threads is None else threads
     if not 1 <= threads <= MAX_THREADS:
         raise InputError(f"threads must be from 1 to {MAX_THREADS}, got {threads}")
     say = _Clock(log)

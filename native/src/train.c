@@ -383,7 +383,7 @@ static int larger_first(const void *a, const void *b)
 int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const qac_training *training,
                       qac_progress *progress, qac_rankers **out)
 {
-    if (!(training->l2 > 0) || training->threads < 1 || training->threads > 1024 || training->max_passes < 1)
+    if (!(training->l2 > 0) || training->threads < 1 || training->threads > QAC_MAX_THREADS || training->max_passes < 1)
         return QAC_EINVAL;
     for (uint32_t i = 0; i < tree->nodes; i++)
         if (tree->node[i].n_children > UINT16_MAX + 1u)

@@ -31,6 +31,7 @@ TERM_QUERY: Final[int] = lib.QAC_TERM_QUERY
 TERM_CHARS: Final[int] = lib.QAC_TERM_CHARS
 MAX_TERMS: Final[int] = lib.QAC_MAX_TERMS
 MAX_K: Final[int] = lib.QAC_MAX_K
+MAX_THREADS: Final[int] = lib.QAC_MAX_THREADS
 NO_ID: Final[int] = 0xFFFFFFFF
 NODE_CLUSTERED: Final[int] = lib.QAC_NODE_CLUSTERED
 NODE_LEAF: Final[int] = lib.QAC_NODE_LEAF

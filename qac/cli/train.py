@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -99,19 +98,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prune", type=float, default=ranker.prune, help="leave out weights smaller than this (default: %(default)s)"
     )
 
+    composer = parser.add_argument_group("composer")
+    composer.add_argument(
+        "--no-composer", dest="composer", action="store_false", help="do not learn to compose queries that nobody made"
+    )
+    composer.add_argument(
+        "--share", type=float, help="its share in the mixture, 0 to 1 (default: by how many queries of the log are new)"
+    )
+    composer.add_argument(
+        "--least",
+        type=float,
+        default=defaults.composer.least,
+        help="composed queries below this probability are not proposed (default: %(default)s)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Train and write the model."""
     from qac.files import check_writable
     from qac.saving import save_model
-    from qac.training import train
+    from qac.training import processors, train
 
     started = time.monotonic()
     config = _config(args)
     _check_paths(args)
     check_writable(args.out)
     examples = read_normalized(args.examples, config.text, quiet=args.quiet)
-    threads = args.threads or len(os.sched_getaffinity(0))
+    threads = args.threads or processors()
     trained = train(
         examples, config, threads=threads, quiet=args.quiet or args.verbose, log=_log if args.verbose else None
     )
@@ -148,7 +161,7 @@ def _check_paths(args: argparse.Namespace) -> None:
 
 
 def _config(args: argparse.Namespace) -> Any:
-    from qac.config import IndexConfig, RankerConfig, TrainingConfig
+    from qac.config import ComposerConfig, IndexConfig, RankerConfig, TrainingConfig
 
     return TrainingConfig(
         text=text_protocol(args.text, args.examples),
@@ -162,6 +175,7 @@ def _config(args: argparse.Namespace) -> Any:
         ranker=dataclasses.replace(
             RankerConfig(), l2=args.l2, max_passes=args.passes, tolerance=args.tolerance, prune=args.prune
         ),
+        composer=ComposerConfig(enabled=args.composer, share=args.share, least=args.least),
     )
 
 
