@@ -319,7 +319,7 @@ def test_an_exception_in_watch_cancels(threads):
 
 def test_an_exception_in_watch_tells_the_native_code_to_stop(monkeypatch):
     """Small problems end by themselves before that shows: here the native code is one that only ends when told to."""
-    real, told = _native.lib, []
+    real, told = _native.training.lib, []
 
     class Patient:
         def __getattr__(self, name):
@@ -335,7 +335,7 @@ def test_an_exception_in_watch_tells_the_native_code_to_stop(monkeypatch):
     def stop(state):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_native, "lib", Patient())
+    monkeypatch.setattr(_native.training, "lib", Patient())
     with pytest.raises(KeyboardInterrupt):
         fit(one_node([1, 1]), np.eye(2), np.eye(2), watch=stop)
     assert told == [True]

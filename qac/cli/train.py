@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     tree = parser.add_argument_group("label tree")
     tree.add_argument(
-        "--index", choices=("hybrid", "trie", "kmeans"), default=index.kind, help="(default: %(default)s)"
+        "--index", choices=("hybrid", "trie", "kmeans"), default=index.kind, help="kind of tree (default: %(default)s)"
     )
     tree.add_argument(
         "--depth",
@@ -76,9 +76,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.age_decay,
         help="factor for each step back in the session (default: %(default)s)",
     )
-    features.add_argument("--word-weight", type=float, default=defaults.word_weight, help="(default: %(default)s)")
-    features.add_argument("--bigram-weight", type=float, default=defaults.bigram_weight, help="(default: %(default)s)")
-    features.add_argument("--query-weight", type=float, default=defaults.query_weight, help="(default: %(default)s)")
+    features.add_argument(
+        "--word-weight", type=float, default=defaults.word_weight, help="factor on words (default: %(default)s)"
+    )
+    features.add_argument(
+        "--bigram-weight",
+        type=float,
+        default=defaults.bigram_weight,
+        help="factor on word pairs (default: %(default)s)",
+    )
+    features.add_argument(
+        "--query-weight",
+        type=float,
+        default=defaults.query_weight,
+        help="factor on whole queries (default: %(default)s)",
+    )
     features.add_argument(
         "--use-prefix", action="store_true", help="let the rankers see the typed prefix too, as in the published system"
     )

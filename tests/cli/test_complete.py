@@ -48,7 +48,8 @@ def test_a_table_for_people(call_qac, model_path):
 
 
 def test_the_session_is_given_oldest_first(call_qac, model_path, completer):
-    done = call_qac("complete", "--model", model_path, "--no-compose", "--prev", "travel", "--prev", "new york", "--json")
+    session = ("--prev", "travel", "--prev", "new york")
+    done = call_qac("complete", "--model", model_path, "--no-compose", *session, "--json")
     assert [c["text"] for c in done.json()["completions"]] == [
         a.text for a in completer.complete("", ["travel", "new york"])
     ]

@@ -1,0 +1,86 @@
+"""The composer as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qac._native.base import F32, F64, U8, U32, U64, pointer
+
+
+@dataclass(frozen=True)
+class NgramArrays:
+    """``qac_ngrams`` and ``freed``: the share of probability, without context, left for symbols outside the model."""
+
+    order: int
+    unigram: F32
+    freed: float
+    slot_hash: U64
+    slot_id: U32
+    context_end: U32
+    backoff: F32
+    next: U32
+    weight: F32
+
+
+@dataclass(frozen=True)
+class ComposerArrays:
+    """``qac_composer``."""
+
+    word: NgramArrays
+    character: NgramArrays
+    word_text: U8
+    word_block: U64
+    word_length: U8
+    word_slot_hash: U64
+    word_slot_id: U32
+    unigram_sum: F64
+    frequent: U32
+    alphabet: U32
+    association_end: U32
+    association: U32
+    association_weight: F32
+    settings: Mapping[str, float]
+    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale."""
+
+
+def _ngrams(g: NgramArrays) -> dict[str, Any]:
+    return {
+        "order": g.order,
+        "words": len(g.unigram) - 1,
+        "unigram": pointer("float[]", g.unigram),
+        "slot_hash": pointer("uint64_t[]", g.slot_hash),
+        "slot_id": pointer("uint32_t[]", g.slot_id),
+        "slots": len(g.slot_hash),
+        "context_end": pointer("uint32_t[]", g.context_end),
+        "backoff": pointer("float[]", g.backoff),
+        "contexts": len(g.backoff),
+        "next": pointer("uint32_t[]", g.next),
+        "weight": pointer("float[]", g.weight),
+        "entries": len(g.next),
+    }
+
+
+def composer_fields(c: ComposerArrays) -> dict[str, Any]:
+    """Return the fields of a ``qac_composer``; they keep the arrays alive."""
+    return {
+        "word": _ngrams(c.word),
+        "character": _ngrams(c.character),
+        "word_text": pointer("uint8_t[]", c.word_text),
+        "word_text_size": len(c.word_text),
+        "word_block": pointer("uint64_t[]", c.word_block),
+        "word_length": pointer("uint8_t[]", c.word_length),
+        "word_slot_hash": pointer("uint64_t[]", c.word_slot_hash),
+        "word_slot_id": pointer("uint32_t[]", c.word_slot_id),
+        "word_slots": len(c.word_slot_hash),
+        "unigram_sum": pointer("double[]", c.unigram_sum),
+        "frequent": pointer("uint32_t[]", c.frequent),
+        "n_frequent": len(c.frequent),
+        "alphabet": pointer("uint32_t[]", c.alphabet),
+        "association_end": pointer("uint32_t[]", c.association_end),
+        "association": pointer("uint32_t[]", c.association),
+        "association_weight": pointer("float[]", c.association_weight),
+        "n_associations": len(c.association),
+        **c.settings,
+    }

@@ -1,0 +1,236 @@
+"""An open model: requests and explanations."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+from qac._native._core import ffi, lib
+from qac._native.base import F32, F64, I8, MAX_LABEL_BYTES, MAX_TERMS, NO_ID, U8, U16, U32, U64, check, pointer
+from qac._native.composer import ComposerArrays, composer_fields
+from qac._native.features import VectorizerConfig, Vocabulary, vectorizer_struct, vocabulary_fields
+from qac._native.training import TreeArrays, tree_fields
+
+
+@dataclass(frozen=True)
+class ModelArrays:
+    """``qac_parts``: all arrays of a model. Kept alive, and never copied, by the :class:`Model` made from it."""
+
+    session: VectorizerConfig
+    prefix: VectorizerConfig
+    session_vocabulary: Vocabulary
+    prefix_vocabulary: Vocabulary
+    tree: TreeArrays
+    member_mass: F64
+    count: F32
+    node_count: F64
+    member_count: F64
+    label_text: U8
+    label_block: U64
+    row_feature: U32
+    row_end: U32
+    entry_child: U16
+    entry_weight: I8
+    repeat_weight: float
+    composer: ComposerArrays | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """``qac_feature``: a feature of a request; ``begin``, ``end`` are bytes of the session."""
+
+    id: int
+    value: float
+    kind: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``qac_step``; ``pushes`` are pairs of feature (index into the request's) and contribution to the log-odds."""
+
+    node: int
+    choice: int
+    alternatives: int
+    prior: float
+    probability: float
+    pushes: tuple[tuple[int, float], ...]
+
+
+# `qac_answer`: reading all at once is several times faster than field by field.
+_ANSWER: Final = struct.Struct("<III4xd")
+assert _ANSWER.size == ffi.sizeof("qac_answer")
+
+
+class _Buffers:
+    """A caller's scratch space and output buffers; one per thread."""
+
+    def __init__(self, handle: Any) -> None:
+        out = ffi.new("qac_scratch **")
+        check(lib.qac_scratch_new(handle, out))
+        self.scratch = ffi.gc(out[0], lib.qac_scratch_free)
+        self.n = ffi.new("uint32_t *")
+        self.reserve(16, 256)
+
+    def reserve(self, k: int, label_bytes: int) -> None:
+        self.k = k
+        self.label_bytes = label_bytes
+        self.answers = ffi.new("qac_answer[]", k)
+        self.text_size = k * label_bytes
+        self.text = ffi.new("char[]", self.text_size)
+        self.view = ffi.buffer(self.text)
+        self.answers_view = ffi.buffer(self.answers)
+
+
+class Model:
+    """``qac_model``: immutable; may be used from any number of threads.
+
+    Raises CorruptError when the arrays contradict each other.
+    """
+
+    def __init__(self, arrays: ModelArrays, max_label_bytes: int) -> None:
+        self._arrays = arrays
+        tree = tree_fields(arrays.tree)
+        session_vocabulary = vocabulary_fields(arrays.session_vocabulary)
+        prefix_vocabulary = vocabulary_fields(arrays.prefix_vocabulary)
+        parts = ffi.new("qac_parts *")
+        parts.session = vectorizer_struct(arrays.session)[0]
+        parts.prefix = vectorizer_struct(arrays.prefix)[0]
+        parts.session_vocabulary = session_vocabulary
+        parts.prefix_vocabulary = prefix_vocabulary
+        parts.tree = tree
+        arrays_of_parts = {
+            "member_mass": pointer("double[]", arrays.member_mass),
+            "count": pointer("float[]", arrays.count),
+            "node_count": pointer("double[]", arrays.node_count),
+            "member_count": pointer("double[]", arrays.member_count),
+            "label_text": pointer("uint8_t[]", arrays.label_text),
+            "label_block": pointer("uint64_t[]", arrays.label_block),
+            "row_feature": pointer("uint32_t[]", arrays.row_feature),
+            "row_end": pointer("uint32_t[]", arrays.row_end),
+            "entry_child": pointer("uint16_t[]", arrays.entry_child),
+            "entry_weight": pointer("int8_t[]", arrays.entry_weight),
+        }
+        for name, array in arrays_of_parts.items():
+            setattr(parts, name, array)
+        parts.label_text_size = len(arrays.label_text)
+        parts.rows = len(arrays.row_feature)
+        parts.entries = len(arrays.entry_child)
+        parts.repeat_weight = arrays.repeat_weight
+        # from_buffer pins each array for as long as its pointer object lives.
+        composer = composer_fields(arrays.composer) if arrays.composer else None
+        if composer:
+            parts.composer = composer
+        self._keep = (tree, session_vocabulary, prefix_vocabulary, arrays_of_parts, composer)
+        out = ffi.new("qac_model **")
+        check(lib.qac_model_open(parts, out))
+        self._handle = ffi.gc(out[0], lib.qac_model_close)
+        self._label_bytes = max(min(max_label_bytes, MAX_LABEL_BYTES), lib.QAC_MAX_COMPOSED if composer else 1)
+        self._local = threading.local()
+
+    def _buffers(self, k: int) -> _Buffers:
+        buffers: _Buffers | None = getattr(self._local, "buffers", None)
+        if buffers is None:
+            buffers = self._local.buffers = _Buffers(self._handle)
+        if buffers.k < k or buffers.label_bytes < self._label_bytes:
+            buffers.reserve(max(k, 16), max(self._label_bytes, 1))
+        return buffers
+
+    def complete(
+        self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = False
+    ) -> list[tuple[str, float, bool]]:
+        """Return up to ``k`` answers, best first: text, score, and whether it is composed (no label)."""
+        b = self._buffers(k)
+        code = lib.qac_complete(
+            self._handle,
+            b.scratch,
+            prefix,
+            len(prefix),
+            session,
+            len(session),
+            k,
+            beam,
+            composing,
+            b.answers,
+            b.n,
+            b.text,
+            b.text_size,
+        )
+        if code:
+            check(code)
+        n = b.n[0]
+        if not n:
+            return []
+        answers = b.answers_view[: n * _ANSWER.size]
+        text = b.view[: answers_end(b.answers, n)]
+        return [
+            (text[begin:end].decode(), score, label == NO_ID)
+            for label, begin, end, score in _ANSWER.iter_unpack(answers)
+        ]
+
+    def prefix_range(self, prefix: bytes) -> tuple[int, int]:
+        """Return the label range ``(lo, hi)`` of a prefix."""
+        lo, hi = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        check(lib.qac_prefix_range(self._handle, prefix, len(prefix), lo, hi))
+        return lo[0], hi[0]
+
+    def find_label(self, text: bytes) -> int | None:
+        """Return a label's id."""
+        label: int = lib.qac_find_label(self._handle, text, len(text))
+        return None if label == NO_ID else label
+
+    def label_text(self, label: int) -> str:
+        """Return a label's text. Raises NativeError for an id that is none."""
+        size = ffi.new("size_t *")
+        text = ffi.new("char[]", MAX_LABEL_BYTES + 1)
+        check(lib.qac_label_text(self._handle, label, text, MAX_LABEL_BYTES + 1, size))
+        return bytes(ffi.buffer(text, size[0])).decode()
+
+    def explain(self, prefix: bytes, session: bytes, label: int) -> tuple[list[Feature], list[Step]]:
+        """Return the request's features and the steps from the root to ``label``."""
+        max_steps, max_pushes = 4096, 1 << 16
+        features = ffi.new("qac_feature[]", 2 * MAX_TERMS)
+        steps, pushes = ffi.new("qac_step[]", max_steps), ffi.new("qac_push[]", max_pushes)
+        n_features, n_steps, n_pushes = (ffi.new("uint32_t *") for _ in range(3))
+        check(
+            lib.qac_explain(
+                self._handle,
+                self._buffers(1).scratch,
+                prefix,
+                len(prefix),
+                session,
+                len(session),
+                label,
+                features,
+                n_features,
+                steps,
+                max_steps,
+                n_steps,
+                pushes,
+                max_pushes,
+                n_pushes,
+            )
+        )
+        return (
+            [Feature(f.id, f.value, f.kind, f.begin, f.end) for f in (features[i] for i in range(n_features[0]))],
+            [
+                Step(
+                    s.node,
+                    s.choice,
+                    s.alternatives,
+                    s.prior,
+                    s.probability,
+                    tuple((pushes[j].feature, pushes[j].weight) for j in range(s.push_begin, s.push_end)),
+                )
+                for s in (steps[i] for i in range(n_steps[0]))
+            ],
+        )
+
+
+def answers_end(answers: Any, n: int) -> int:
+    """Return how many bytes of the text buffer ``n`` answers use."""
+    end: int = answers[n - 1].end
+    return end

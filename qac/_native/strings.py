@@ -1,0 +1,46 @@
+"""Strings: label texts front-coded, what neighbours share, the composer's table of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from qac._native._core import ffi, lib
+from qac._native.base import U8, U32, U64, check, join, pointer
+from qac._native.features import build_slots
+
+
+def encode_labels(texts: Sequence[str]) -> tuple[U8, U64]:
+    """Return ``(bytes, blocks)``: ascending ``texts``, front-coded."""
+    text, ends = join(texts)
+    out = np.empty(lib.qac_labels_bound(pointer("uint64_t[]", ends), len(texts)), np.uint8)
+    blocks = np.empty((len(texts) + 15) // 16, np.uint64)
+    size = ffi.new("uint64_t *")
+    check(
+        lib.qac_labels_encode(
+            text,
+            pointer("uint64_t[]", ends),
+            len(texts),
+            pointer("uint8_t[]", out),
+            pointer("uint64_t[]", blocks),
+            size,
+        )
+    )
+    return out[: size[0]].copy(), blocks
+
+
+def common_prefixes(texts: Sequence[str]) -> U32:
+    """Return the bytes that each of the ascending ``texts`` shares with the one before, whole code points only."""
+    text, ends = join(texts)
+    lcp = np.empty(len(texts), np.uint32)
+    check(lib.qac_labels_lcp(text, pointer("uint64_t[]", ends), len(texts), pointer("uint32_t[]", lcp)))
+    return lcp
+
+
+def word_slots(words: Sequence[str]) -> tuple[U64, U32]:
+    """Return ``(slot_hash, slot_id)``, the composer's table from words to their places in ``words``."""
+    text, ends = join(words)
+    hashes = np.empty(len(words), np.uint64)
+    check(lib.qac_word_hash(text, pointer("uint64_t[]", ends), len(words), pointer("uint64_t[]", hashes)))
+    return build_slots(hashes)
