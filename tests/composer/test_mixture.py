@@ -1,0 +1,143 @@
+"""The core's answers against a plain computation of all queries there can be (conftest.py).
+
+The composer has the whole share here, so that a score is P(query) / P(prefix), and proposes whatever it finds.
+"""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qac.completer import Completer
+from qac.config import ComposerConfig, IndexConfig, TrainingConfig
+from qac.examples import Example
+
+COMPOSER = ComposerConfig(share=1.0, least=0.0, associate_min=1.0, character_order=3)
+PLAIN = TrainingConfig(length_discount=0.0, repeat_weight=1.0, index=IndexConfig(max_leaf=4), composer=COMPOSER)
+
+# (last query, next query), with words enough for every kind of choice and few enough to try all.
+LOG = [
+    ("red shoes", "blue shoes"),
+    ("red shoes", "red boots"),
+    ("red shoes", "red shoes sale"),
+    ("blue boots", "red boots"),
+    ("blue boots", "boots sale"),
+    ("blue boots", "blue boots sale"),
+    ("sale", "shoes"),
+    ("shoes", "shoes sale"),
+    ("shoes", "blue shoes sale"),
+    ("bo", "blue shoes"),
+]
+
+
+def to_examples(pairs):
+    return [Example((last,), after[:1], after) for last, after in pairs]
+
+
+@pytest.fixture(scope="module")
+def completer(make_model):
+    return Completer.load(make_model(to_examples(LOG), PLAIN))
+
+
+def test_each_word_s_probabilities_sum_to_one(plain_composer):
+    """Where all associations of a word are kept; of copied words those outside the vocabulary are added."""
+    for last in ("", "red shoes", "blue zorblax", "zorblax"):
+        plain = plain_composer(to_examples(LOG), COMPOSER, last)
+        for n in range(3):
+            for before in itertools.product([*plain.words, "zorblax"], repeat=n):
+                words = [*plain.words, "<end>"]
+                copy, _, copies = plain.shares(before)
+                new = (
+                    copy * sum(x for w, x in copies.items() if w not in plain.words) * (1 - plain.word("<end>", before))
+                )
+                assert sum(plain.word(w, before) for w in words) + plain.outside(before) + new == pytest.approx(1)
+
+
+@pytest.mark.parametrize("last", ["", "red shoes", "blue boots", "sale", "zorblax shoes", "shoes zorblax", "bo"])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "b",
+        "bo",
+        "red",
+        "red ",
+        "red s",
+        "blue boots ",
+        "sale sale s",
+        "zo",
+        "zorblax ",
+        "zorblax b",
+        "zorblax zorblax",
+        "q",
+    ],
+)
+def test_the_best_of_all_queries_come_with_their_probabilities(completer, plain_composer, prefix, last):
+    assert_exact(completer, plain_composer(to_examples(LOG), COMPOSER, last), prefix, last)
+
+
+def assert_exact(completer, plain, prefix, last, k=5):
+    answers = completer.complete(prefix, last, 50)
+    of_all = plain.begins(prefix)
+    for a in answers:
+        assert a.score == pytest.approx(plain.query(a.text) / of_all, rel=2e-5)
+    for (p, text), a in zip(plain.best(prefix, k), answers, strict=False):
+        if p > 0.002 * of_all:  # what is less likely may not be followed up
+            assert a.score >= p / of_all * (1 - 2e-5), text
+    assert [a.text for a in completer.complete(prefix, last, k)] == [a.text for a in answers[:k]]
+
+
+words = st.sampled_from(["a", "ab", "abc", "b", "ba", "é", "日本"])
+queries = st.lists(words, min_size=1, max_size=3).map(" ".join)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(queries, queries), min_size=1, max_size=12), st.data())
+def test_random_logs(make_model, plain_composer, log, data):
+    completer = Completer.load(make_model(to_examples(log), PLAIN))
+    for _ in range(8):
+        last = data.draw(st.one_of(st.just(""), queries, st.sampled_from(["abd a", "b zz ab"])))
+        text = data.draw(queries)
+        prefix = text[: data.draw(st.integers(0, len(text)))] + data.draw(st.sampled_from(["", "", "", " ", " a"]))
+        prefix = " ".join(prefix.split(" ")) if "  " not in prefix else prefix.replace("  ", " ")
+        assert_exact(completer, plain_composer(to_examples(log), COMPOSER, last), prefix.lstrip(" "), last)
+
+
+@pytest.mark.parametrize("discount", [0.5, 1.0, 2.0])
+def test_a_length_discount_orders_by_probability_over_length(make_model, plain_composer, discount):
+    config = TrainingConfig(
+        length_discount=discount, repeat_weight=1.0, index=IndexConfig(max_leaf=4), composer=COMPOSER
+    )
+    completer = Completer.load(make_model(to_examples(LOG), config))
+    plain = plain_composer(to_examples(LOG), COMPOSER, "red shoes")
+    for prefix in ("", "b", "red ", "blue s"):
+        answers = completer.complete(prefix, "red shoes", 10)
+        wanted = [plain.query(a.text) / len(a.text) ** discount for a in answers]
+        assert [a.score / answers[0].score for a in answers] == pytest.approx([w / wanted[0] for w in wanted], rel=2e-5)
+        best = max(p / len(text) ** discount for p, text in plain.best(prefix, 30))
+        assert wanted[0] == pytest.approx(best, rel=2e-5)
+
+
+def test_a_share_mixes_it_with_the_tree(make_model, plain_composer):
+    """P(query) = share * P_composer + (1 - share) * P_tree; without a session the tree's is the count's share."""
+    config = TrainingConfig(
+        length_discount=0.0,
+        repeat_weight=1.0,
+        index=IndexConfig(max_leaf=4),
+        composer=ComposerConfig(share=0.25, least=0.0, associate_min=1.0, character_order=3),
+    )
+    completer = Completer.load(make_model(to_examples(LOG), config))
+    counts = {
+        a.text: a.score for a in Completer.load(make_model(to_examples(LOG), config), compose=False).complete("", k=50)
+    }
+    assert sum(counts.values()) == pytest.approx(1)
+    plain = plain_composer(to_examples(LOG), config.composer, "")
+    for prefix in ("b", "red ", "sh", "zo", "blue boots s"):
+        in_tree = sum(p for text, p in counts.items() if text.startswith(prefix))
+        of_all = 0.25 * plain.begins(prefix) + 0.75 * in_tree
+        answers = completer.complete(prefix, k=20)
+        assert answers
+        for a in answers:
+            p = 0.25 * plain.query(a.text) + 0.75 * counts.get(a.text, 0)
+            assert a.score == pytest.approx(p / of_all, rel=2e-5)
