@@ -117,6 +117,10 @@ uint64_t qac_labels_bound(const uint64_t *end, uint64_t n);
  * Sets *size. QAC_EINVAL when strings are not ascending and distinct. */
 int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, uint64_t *block, uint64_t *size);
 
+/* Decodes string i of the n front-coded ones. out: 4,096 bytes. Sets *len. QAC_ECORRUPT when they are damaged. */
+int qac_labels_decode(const uint8_t *strings, uint64_t size, const uint64_t *block, uint32_t n, uint32_t i, char *out,
+                      size_t *len);
+
 /* lcp[i] = bytes that strings i-1 and i share, cut back to a whole code point; lcp[0] = 0. */
 int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *lcp);
 

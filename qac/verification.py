@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from qac import _native
+from qac._native import ComposerArrays, NgramArrays
 from qac.errors import ModelError
 from qac.index.tree import LabelTree
 from qac.model import LoadedModel
+
+_Require = Callable[[bool, str], None]
 
 
 def verify_model(model: LoadedModel) -> None:
@@ -24,14 +31,7 @@ def verify_model(model: LoadedModel) -> None:
         if not fact:
             raise ModelError(f"{path} is damaged: {what}; copy or train it anew")
 
-    before = ""
-    for label in range(len(a.count)):
-        try:
-            text = model.native.label_text(label)
-        except (_native.NativeError, UnicodeDecodeError) as e:
-            raise ModelError(f"{path} is damaged: query {label} cannot be read ({e}); copy or train it anew") from e
-        require(text > before, f"query {label} is not in order")
-        before = text
+    _read_strings("query", model.native.label_text, len(a.count), require)
     for values in (a.count, a.tree.weight):
         require(bool((np.isfinite(values) & (values > 0)).all()), "a query's count is not positive")
 
@@ -68,8 +68,80 @@ def verify_model(model: LoadedModel) -> None:
     width = np.repeat(np.repeat(node["n_children"], node["n_rows"]), row_size)
     require(len(width) == len(a.entry_child) and bool((a.entry_child < width).all()), "a weight's child does not exist")
     for v in (a.session_vocabulary, a.prefix_vocabulary):
-        ids = np.sort(v.slot_id[v.slot_id != _native.NO_ID])
-        require(np.array_equal(ids, np.arange(len(v))), "a vocabulary does not name each feature once")
+        require(_names_each_once(v.slot_id, len(v)), "a vocabulary does not name each feature once")
         require(
             bool((np.isfinite(v.idf) & (v.idf > 0)).all()), "a feature's inverse document frequency is not positive"
         )
+    if a.composer:
+        _verify_composer(a.composer, require)
+
+
+def _read_strings(what: str, read: Callable[[int], str], n: int, require: _Require) -> list[str]:
+    texts = []
+    before = ""
+    for i in range(n):
+        try:
+            text = read(i)
+        except (_native.NativeError, UnicodeDecodeError) as e:
+            require(False, f"{what} {i} cannot be read ({e})")
+        require(text > before, f"{what} {i} is not in order")
+        before = text
+        texts.append(text)
+    return texts
+
+
+def _verify_composer(c: ComposerArrays, require: _Require) -> None:
+    n = len(c.word_length)
+    words = _read_strings("word", lambda i: _native.decode_label(c.word_text, c.word_block, n, i), n, require)
+    lengths = np.minimum([len(w) for w in words], 255)
+    require(np.array_equal(c.word_length, lengths), "a word's length is not that")
+    slot_hash, slot_id = _native.word_slots(words)
+    require(
+        np.array_equal(c.word_slot_hash, slot_hash) and np.array_equal(c.word_slot_id, slot_id),
+        "the table of words does not name each once",
+    )
+    require(_ascends(c.alphabet), "the alphabet does not ascend")
+    _verify_ngrams(c.word, require)
+    _verify_ngrams(c.character, require)
+    known = c.word.unigram[:-1].astype(np.float64)
+    require(
+        bool(np.allclose(c.unigram_sum, np.concatenate([[0.0], np.cumsum(known)]), rtol=1e-9, atol=0)),
+        "the running sum of words' probabilities is not that",
+    )
+    best = known[c.frequent]
+    require(
+        len(set(c.frequent.tolist())) == len(best) and bool((best[1:] <= best[:-1]).all()),
+        "the most frequent words are not in order",
+    )
+    require(_grouped(c.association_end, c.association), "a word's associations do not ascend")
+    require(_probabilities(c.association_weight), "an association's weight is not a probability")
+
+
+def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
+    require(_grouped(g.context_end, g.next), "what follows a context does not ascend")
+    require(_names_each_once(g.slot_id, len(g.backoff)), "a table of contexts does not name each once")
+    for values in (g.unigram, g.backoff, g.weight):
+        require(_probabilities(values), "an n-gram's weight is not a probability")
+
+
+def _names_each_once(slot_id: npt.NDArray[Any], n: int) -> bool:
+    return np.array_equal(np.sort(slot_id[slot_id != _native.NO_ID]), np.arange(n))
+
+
+def _probabilities(values: npt.NDArray[Any]) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())  # false for what is not a number
+
+
+def _ascends(values: npt.NDArray[Any]) -> bool:
+    return bool((values[1:] > values[:-1]).all())
+
+
+def _grouped(ends: npt.NDArray[Any], values: npt.NDArray[Any]) -> bool:
+    """Return whether ``ends`` cuts ``values`` into groups, each ascending."""
+    if len(ends) == 0:
+        return len(values) == 0
+    if bool((ends[1:] < ends[:-1]).any()) or ends[-1] != len(values):
+        return False
+    sizes = np.diff(np.concatenate([[0], ends.astype(np.int64)]))
+    group = np.repeat(np.arange(len(ends)), sizes)
+    return bool(((values[1:] > values[:-1]) | (group[1:] != group[:-1])).all())

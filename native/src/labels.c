@@ -137,6 +137,17 @@ int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
     return (int)w.len;
 }
 
+int qac_labels_decode(const uint8_t *strings, uint64_t size, const uint64_t *block, uint32_t n, uint32_t i, char *out,
+                      size_t *len)
+{
+    const qac_label_strings all = {strings, size, block, n};
+    const int decoded = qac_label_decode(&all, i, out);
+    if (decoded < 0)
+        return QAC_ECORRUPT;
+    *len = (size_t)decoded;
+    return QAC_OK;
+}
+
 /* Does string s stand before the wanted bound of key? */
 static bool is_before(const char *s, size_t len, const char *key, size_t key_len, bool upper)
 {

@@ -77,9 +77,15 @@ static void check_against_plain(char **plain, uint32_t n)
     char buffer[QAC_MAX_LABEL];
     for (uint32_t i = 0; i < n; i++) {
         const int len = qac_label_decode(&e.strings, i, buffer);
+        size_t again;
+        CHECK(qac_labels_decode(e.strings.text, e.strings.size, e.strings.block, n, i, buffer, &again) == QAC_OK &&
+              again == (size_t)len);
         CHECK(len == (int)strlen(plain[i]) && memcmp(buffer, plain[i], (size_t)len) == 0);
     }
     CHECK(qac_label_decode(&e.strings, n, buffer) == -1);
+    size_t unchanged = 7;
+    CHECK(qac_labels_decode(e.strings.text, e.strings.size, e.strings.block, n, n, buffer, &unchanged) == QAC_ECORRUPT);
+    CHECK(unchanged == 7);
     for (int round = 0; round < 40; round++) {
         char key[80];
         strcpy(key, plain[random_below(n)]);

@@ -33,7 +33,7 @@ from qac._native.base import (
 from qac._native.composer import ComposerArrays, NgramArrays
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
-from qac._native.strings import common_prefixes, encode_labels, word_slots
+from qac._native.strings import common_prefixes, decode_label, encode_labels, word_slots
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train_softmax
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "build_slots",
     "build_vocabulary",
     "common_prefixes",
+    "decode_label",
     "encode_labels",
     "terms",
     "train_softmax",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qac._native._core import ffi, lib
-from qac._native.base import U8, U32, U64, check, join, pointer
+from qac._native.base import MAX_LABEL_BYTES, U8, U32, U64, check, join, pointer
 from qac._native.features import build_slots
 
 
@@ -28,6 +28,17 @@ def encode_labels(texts: Sequence[str]) -> tuple[U8, U64]:
         )
     )
     return out[: size[0]].copy(), blocks
+
+
+def decode_label(strings: U8, blocks: U64, n: int, i: int) -> str:
+    """Return text ``i`` of the ``n`` that :func:`encode_labels` made ``strings`` and ``blocks`` of."""
+    out, size = ffi.new("char[]", MAX_LABEL_BYTES + 1), ffi.new("size_t *")
+    check(
+        lib.qac_labels_decode(
+            pointer("uint8_t[]", strings), len(strings), pointer("uint64_t[]", blocks), n, i, out, size
+        )
+    )
+    return bytes(ffi.buffer(out, size[0])).decode()
 
 
 def common_prefixes(texts: Sequence[str]) -> U32:
