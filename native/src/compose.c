@@ -247,7 +247,8 @@ static void read_session(compose_scratch *s, const char *session, size_t session
     while (begin > 0 && session[begin - 1] != '\n')
         begin--;
     s->n_session = 0;
-    for (size_t i = begin; i < session_len && s->n_session < COMPOSE_SESSION;) {
+    uint32_t seen = 0; /* a query of one word a million times is not read to its end */
+    for (size_t i = begin; i < session_len && s->n_session < COMPOSE_SESSION && seen < COMPOSE_LOCAL; seen++) {
         const size_t word = i;
         while (i < session_len && session[i] != ' ')
             i++;

@@ -7,7 +7,7 @@
 enum {
     COMPOSE_WORDS = 8,      /* most words added to what is typed */
     COMPOSE_LOCAL = 64,     /* words of this request that are not in the vocabulary */
-    COMPOSE_SESSION = 24,   /* words of the last query that are looked at */
+    COMPOSE_SESSION = 24,   /* distinct words of the last query that are looked at, among its first COMPOSE_LOCAL */
     COMPOSE_CANDIDATES = 96,
     COMPOSE_ASSOCIATED = 256,
     COMPOSE_STATES = 256    /* hypotheses of one request, all in all */

@@ -303,6 +303,13 @@ static void test_limits(const qac_model *m, qac_scratch *w)
     ask_soundly(m, w, "x\xC3", "", 5); /* bytes that are not UTF-8 match nothing and do no harm */
     ask_soundly(m, w, "\xFF \xA9", "\xC3 \xFF", 5);
     ask_soundly(m, w, "  ", " ", 5);
+    /* Of a very long query the first words are read. This one's last is too long to come from anywhere else. */
+    char *const new = many_words('z', 1, 70), same[2 * 100 + 80];
+    for (int i = 0; i < 100; i++)
+        memcpy(same + 2 * i, "b ", 2);
+    strcpy(same + 200, new);
+    CHECK(ask_soundly(m, w, new, same + 2 * 60, 1) == 1 && ask_soundly(m, w, new, same, 1) == 0);
+    free(new);
     ask_soundly(m, w, "a  x", "  a   x  ", 5);
 }
 
