@@ -212,6 +212,14 @@ def test_settings_that_say_nothing_sensible(tamper, meta):
         (b'"max_n": 1', b'"max_n": 65'),
         (b'"kinds": 7', b'"kinds": 7e99'),
         (b'"max_label_bytes": ', b'"max_label_bytes": "a", "x": '),
+        (b'"word_order": 3', b'"word_order": 9'),
+        (b'"word_order": 3', b'"word_order": -1'),
+        (b'"character_order": 6', b'"character_order": 1'),
+        (b'"character_order": 6', b'"character_order": Infinity'),
+        (b'"copy_some": 0.25', b'"copy_some": 7'),
+        (b'"copy_start": 0.15', b'"copy_start": NaN'),
+        (b'"unknown": ', b'"unknown": "a", "x": '),
+        (b'"settings": {', b'"settings": {"word_slots": 1e9, '),
     ],
 )
 def test_settings_out_of_range(tamper, old, new):

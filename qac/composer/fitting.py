@@ -33,7 +33,7 @@ def fit_composer(
     ----------
     labels : LabelTable
     sessions : sequence of str
-        Distinct sessions, their queries joined by line feeds, oldest first.
+        Sessions, their queries joined by line feeds, oldest first. One may stand there for each prefix typed in it.
     led_to : sparse matrix, shape (labels, sessions)
         Not zero where a session led to a query.
     config : ComposerConfig
@@ -115,21 +115,23 @@ def _associations(
     led_to: sparse.csr_matrix,
     config: ComposerConfig,
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
-    """Return for each word of a last query the words of the next ones that are not in it, with their shares."""
+    """Return for each word of a last query the other words of the next ones, with their shares."""
     number = {w: i for i, w in enumerate(words)}
-    last = [[number[w] for w in set(s.rsplit("\n", 1)[-1].split(" ")) if w in number] for s in sessions]
+    distinct = {s: i for i, s in enumerate(dict.fromkeys(sessions))}
+    last = [[number[w] for w in set(s.rsplit("\n", 1)[-1].split(" ")) if w in number] for s in distinct]
     n = len(words)
     before = _incidence(last, n)
     after = sparse.csr_matrix(
         (np.ones(len(tokens), np.float32), tokens, np.concatenate([[0], ends])), shape=(len(labels), n)
     )
-    followed = led_to.copy()
+    followed = led_to[:, : len(sessions)] @ _incidence([[distinct[s]] for s in sessions], len(distinct))
     followed.data = np.ones_like(followed.data)
-    pairs = (before.T @ (followed.T @ after)).tocsr() if len(sessions) else sparse.csr_matrix((n, n), dtype=np.float32)
+    pairs = (before.T @ (followed.T @ after)).tocsr()
     pairs.setdiag(0)
     total = np.asarray(pairs.sum(axis=1)).ravel()
     pairs.data[pairs.data < config.associate_min] = 0
     pairs.eliminate_zeros()
+    pairs.sort_indices()  # among equals the first words are kept
     ends_out, chosen, weights = np.empty(n, np.uint32), [], []
     kept = 0
     for i in range(n):

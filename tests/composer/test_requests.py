@@ -3,6 +3,7 @@
 import itertools
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from qac.completion import MAX_K
 from qac.config import ComposerConfig, IndexConfig, TrainingConfig
 from qac.examples import Example
 from qac.labels import LabelTable
+from qac.model import load_model
 from qac.text import normalize_prefix
+from qac.verification import verify_model
 
 LAST = ["", "travel", "running shoes", "zorblax", "new zorblax shoes", "日本", "😀 meaning", "süßes", "e\u0301"]
 
@@ -195,6 +198,43 @@ def test_eight_threads_get_the_answers_of_one(composing):
     for t in threads:
         t.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [((), "a")],
+        [((), "a b"), ((), "b c")],
+        [(("b",), "a")],
+        [(("x" * 50,), "y" * 60), (("x" * 50,), "y" * 41)],
+        [(("q",), "y" * 2000), (("q",), "y" * 300 + " b"), (("q",), "b")],
+        [(("😀",), "😀 😀")],
+        [(("a a a",), "a a a a a a a a a a a a"), (("a",), "a a")],
+        [(("a",), " ".join(f"w{i}" for i in range(300)))],
+    ],
+    ids=range(8),
+)
+def test_odd_logs(make_model, log):
+    path = make_model([Example(prev, after[:1], after, 0.5) for prev, after in log], config())
+    verify_model(load_model(path, check=True))
+    completer = Completer.load(path)
+    for prefix in ("", "a", "a ", "b", "y", "y" * 290, "y" * 1000, "w0 w1 ", "😀"):
+        for prev in ("", "a", "x" * 50, " ".join(f"w{i}" for i in range(300)), "y" * 2000):
+            assert_sound(completer, prefix, prev, 20)
+
+
+def test_a_session_counts_once_for_all_its_prefixes(make_model):
+    """Rankers that see the prefix learn from each; what follows a word does not become likelier by typing."""
+    log = [("red", "blue hat"), ("red", "blue coat"), ("red", "hat"), ("blue", "red")]
+    arrays = []
+    for prefixes in (1, 3):
+        examples = [Example((last,), after[:n], after) for last, after in log for n in range(1, 1 + prefixes)]
+        model = load_model(make_model(examples, config(use_prefix=True)))
+        arrays.append(model.arrays.composer)
+    one, three = arrays
+    assert one.association.size
+    assert np.array_equal(one.association, three.association)
+    assert np.array_equal(one.association_weight, three.association_weight)
 
 
 def test_beam_search_mixes_too(composing):
