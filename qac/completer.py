@@ -59,6 +59,9 @@ class Completer:
     ) -> Self:
         """Open the model file at ``path``. ``beam``, ``compose``: see the class.
 
+        The file is read in place while the completer lives: replace it by renaming another over it, never by writing
+        into it.
+
         ``check``: compare all of it with its checksums first; None: where that takes no time that matters.
 
         Raises

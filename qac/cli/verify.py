@@ -8,8 +8,10 @@ import json
 HELP = "check a model file: checksums, structure, every label"
 
 EPILOG = """\
-example:
-  qac verify my.qac && cp my.qac /srv/search/
+example, a model put in place of one that is being served:
+  qac verify my.qac && cp my.qac /srv/search/.new && mv /srv/search/.new /srv/search/my.qac
+
+Replace a model by renaming, as here, never by writing over it: programs that have it open read the file itself.
 
 Exit status 0: the file is sound. 1: it is not; the error says what is wrong.
 """
