@@ -83,7 +83,7 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
     }
     /* The composer's share of the prefix, in the same measure: lengths discounted as in what was found. */
     if (found > 0)
-        all += c->share * cs->prefix_probability * discounted / found;
+        all += c->share * cs->prefix_probability * (discounted / found); /* the quotient first: all may be tiny */
     qsort(out, *n, sizeof *out, by_score);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *n && kept < k; i++) {

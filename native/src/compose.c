@@ -476,11 +476,8 @@ static void generate_words(compose_scratch *s, const char *partial, size_t len, 
                 break;
         }
         if (n == len || end >= best_p) {
-            const uint32_t word = word_number(s, out, n);
-            if (word != QAC_NO_ID && word >= first_local(c))
-                s->local[word - first_local(c)].text = out; /* `out` moves on: what it holds stays */
-            add_candidate(s, word);
-            char *next = out + n;
+            add_candidate(s, word_number(s, out, n));
+            char *next = out + n; /* a new word's text stays where it is */
             if ((size_t)(next - s->generated) + 2 * LONGEST + 8 > sizeof s->generated)
                 return;
             memcpy(next, out, n);

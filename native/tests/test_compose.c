@@ -219,11 +219,18 @@ static void test_best(const qac_composer *c, compose_scratch *s)
                 CHECK(s->best[a].score >= wanted.score[a] * (1 - 1e-6));
             }
             CHECK(s->n_best == BEST);
+            char longer[64]; /* words of a text that is scored are forgotten */
+            const uint32_t n_local = s->n_local;
+            compose_score(s, longer, (size_t)snprintf(longer, sizeof longer, "%sq zq", prefix));
+            CHECK(s->n_local == n_local);
             /* The prefix's probability is at least that of all found. */
             double sum = 0;
             for (uint32_t a = 0; a < s->n_best; a++)
                 sum += s->best[a].probability;
             CHECK(sum <= s->prefix_probability * (1 + 1e-6));
+            const double first = s->best[0].score;
+            compose(s, c, prefix, strlen(prefix), session, strlen(session), 1, 0);
+            CHECK(s->n_best == 1 && s->best[0].score == first);
         }
     }
 }
@@ -275,13 +282,14 @@ static void test_limits(const qac_model *m, qac_scratch *w)
     CHECK(ask_soundly(m, w, "", "", QAC_MAX_K) > 8);
     const struct {
         uint32_t words, len;
-    } sizes[] = {{1, 59}, {1, 60}, {1, 61}, {1, 500}, {1, 511}, {1, 520}, {1, 3000}, {2, 300}, {23, 2},
+    } sizes[] = {{8, 55}, {10, 55}, {1, 59}, {1, 60}, {1, 61}, {1, 500}, {1, 511}, {1, 520}, {1, 3000}, {2, 300}, {23, 2},
                  {25, 2},  {30, 40}, {64, 1}, {65, 1}, {70, 3},  {200, 1}, {3000, 4}};
     static const char *const others[] = {"", "x", "a bcde", "zzz 1\nx a"};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char *text = many_words('z', sizes[i].words, sizes[i].len), *prefix = allocate(strlen(text) + 4);
         const uint32_t found = ask_soundly(m, w, text, "", 5);
         CHECK(found == 0 || strlen(text) <= QAC_MAX_COMPOSED / 2);
+        CHECK(found > 0 || sizes[i].words != 8);
         for (size_t j = 0; j < sizeof others / sizeof *others; j++) {
             ask_soundly(m, w, text, others[j], 5);
             sprintf(prefix, "%s ", text);
@@ -349,12 +357,40 @@ static void test_without_characters(void)
     free_sample(&s);
 }
 
+/* No more words are added than there is room for, though the next one is all but certain each time: a after a. */
+static void test_most_words(const sample *s, compose_scratch *w)
+{
+    qac_composer c = s->parts.composer;
+    uint32_t next[32];
+    float weight[32];
+    memcpy(next, c.word.next, c.word.entries * sizeof *next);
+    memcpy(weight, c.word.weight, c.word.entries * sizeof *weight);
+    const uint32_t entry = c.word.context_end[0]; /* the first of the second context, what follows a */
+    CHECK(next[entry] == 1 && next[entry + 2] == END);
+    next[entry] = 0;
+    weight[entry] = 0.9f;
+    weight[entry + 1] = 0;
+    weight[entry + 2] = 0.01f;
+    c.word.next = next;
+    c.word.weight = weight;
+    c.word.order = 2;
+    compose(w, &c, "a", 1, "", 0, 200, 0);
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < w->n_best; i++) {
+        const uint32_t n = w->states[w->best[i].state].n_added;
+        most = n > most ? n : most;
+    }
+    CHECK(most == COMPOSE_WORDS);
+}
+
 /* The counter of candidate rounds goes round without a trace. */
 static void test_rounds(const qac_composer *c, compose_scratch *s)
 {
     compose(s, c, "x", 1, "a", 1, 5, 0);
     const double first = s->best[0].score, last = s->best[4].score;
-    s->round = UINT32_MAX - 3;
+    s->round = UINT32_MAX - 1;
+    for (uint32_t i = 0; i < KNOWN; i++)
+        s->stamp[i] = 1 + i % 3;
     compose(s, c, "x", 1, "a", 1, 5, 0);
     CHECK(s->round < 1000 && s->n_best == 5 && s->best[0].score == first && s->best[4].score == last);
 }
@@ -374,6 +410,7 @@ void test_compose(void)
         test_best(&composer, c);
     }
     test_rounds(&s.parts.composer, c);
+    test_most_words(&s, c);
     compose_scratch_free(c);
     test_limits(m, w);
     test_reuse(m, w);

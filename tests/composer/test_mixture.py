@@ -136,8 +136,9 @@ def test_a_share_mixes_it_with_the_tree(make_model, plain_composer):
     for prefix in ("b", "red ", "sh", "zo", "blue boots s"):
         in_tree = sum(p for text, p in counts.items() if text.startswith(prefix))
         of_all = 0.25 * plain.begins(prefix) + 0.75 * in_tree
-        answers = completer.complete(prefix, k=20)
-        assert answers
-        for a in answers:
-            p = 0.25 * plain.query(a.text) + 0.75 * counts.get(a.text, 0)
-            assert a.score == pytest.approx(p / of_all, rel=2e-5)
+        for k in (1, 2, 3, 20):
+            answers = completer.complete(prefix, k=k)
+            assert answers
+            for a in answers:
+                p = 0.25 * plain.query(a.text) + 0.75 * counts.get(a.text, 0)
+                assert a.score == pytest.approx(p / of_all, rel=2e-5)
