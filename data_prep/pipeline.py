@@ -25,7 +25,7 @@ from qac.data_prep.split import HashSplit, Ratios, Split, StartHistogram, TimeSp
 from qac.data_prep.tally import Drop, Tally
 from qac.data_prep.times import to_iso
 from qac.data_prep.writer import FirstQueries, PartWriter, file_name
-from qac.errors import InputError
+from qac.errors import InputError, UsageError
 from qac.progress import progress
 from qac.text import Protocol, normalize, normalize_prefix
 
@@ -100,7 +100,7 @@ class _Preparation:
         self.by_hash = HashSplit(self.ratios, self.seed)
         self.by_dates = TimeSplit(*parse_dates(options.split_dates)) if options.split_dates else None
         if self.by_dates and options.split_by == "session":
-            raise InputError("--split-dates splits by time; leave out --split-by session")
+            raise UsageError("--split-dates splits by time; leave out --split-by session")
 
     def run(self, out: str | os.PathLike[str]) -> dict[str, Any]:
         tmp = self.options.tmp

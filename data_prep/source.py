@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from qac.data_prep.tally import Bad, Drop, Tally
-from qac.errors import InputError
+from qac.errors import InputError, UsageError
 
 HEAD_BYTES = 1 << 16
 MAX_LINE = 1 << 20
@@ -148,7 +148,7 @@ def check_encoding(name: str) -> str:
     except (LookupError, UnicodeError):
         usable = False
     if not usable:
-        raise InputError(f"--encoding {name}: expected an ASCII-compatible one (utf-8, latin-1, cp1252, gbk, ...)")
+        raise UsageError(f"--encoding {name}: expected an ASCII-compatible one (utf-8, latin-1, cp1252, gbk, ...)")
     return name
 
 

@@ -11,7 +11,7 @@ from qac.data_prep.prefixes import draw
 from qac.data_prep.records import PARTS, Part
 from qac.data_prep.sessions import Session
 from qac.data_prep.times import time_parser
-from qac.errors import InputError
+from qac.errors import UsageError
 
 
 class Split(Protocol):
@@ -37,7 +37,7 @@ class Ratios:
         except (ValueError, ZeroDivisionError):
             shares = []
         if len(shares) != 3 or min(shares) < 0 or sum(shares) == 0:
-            raise InputError(f"--split {text}: expected three shares such as 80/10/10 (train/valid/test)")
+            raise UsageError(f"--split {text}: expected three shares such as 80/10/10 (train/valid/test)")
         total = sum(shares)
         return cls(shares[0] / total, (shares[0] + shares[1]) / total)
 
@@ -47,11 +47,11 @@ def parse_dates(text: str) -> tuple[int, int]:
     try:
         valid, test = (time_parser("auto")(t) for t in text.split(","))
     except (ValueError, OverflowError):
-        raise InputError(
+        raise UsageError(
             f"--split-dates {text}: expected two dates, VALID_START,TEST_START, such as 2026-05-01,2026-06-01"
         ) from None
     if valid > test:
-        raise InputError(f"--split-dates {text}: the start of valid lies after the start of test; swap them")
+        raise UsageError(f"--split-dates {text}: the start of valid lies after the start of test; swap them")
     return valid, test
 
 

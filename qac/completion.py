@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from qac.errors import InputError
+from qac.errors import UsageError
 
 MAX_K: Final = 1000
 """The most completions one request may ask for."""
@@ -14,11 +14,11 @@ def check_k(k: int) -> int:
 
     Raises
     ------
-    InputError
+    UsageError
         It is not a whole number from 1 to :data:`MAX_K`.
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MAX_K:
-        raise InputError(f"k must be a whole number from 1 to {MAX_K}, got {k!r:.60}")
+        raise UsageError(f"k must be a whole number from 1 to {MAX_K}, got {k!r:.60}")
     return k
 
 

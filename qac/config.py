@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-from qac.errors import InputError
+from qac.errors import UsageError
 from qac.text import PROTOCOLS, Protocol
 
 IndexKind = Literal["hybrid", "trie", "kmeans"]
@@ -17,14 +17,14 @@ MAX_CHILDREN: Final = 1 << 16
 
 
 def _require(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # also refuses what is not a number
-        bound = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-        raise InputError(f"{name} must be {bound}, got {value}")
+    if not low <= value <= high or math.isinf(value):  # also refuses what is not a number
+        bound = f"a number from {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise UsageError(f"{name} must be {bound}, got {value}")
 
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
+        raise UsageError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
 
 
 @dataclass(frozen=True)

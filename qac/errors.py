@@ -13,6 +13,10 @@ class InputError(QacError):
     """A log, an example file or an argument is not what it must be."""
 
 
+class UsageError(InputError):
+    """A value is outside what an option or an argument allows."""
+
+
 class ModelError(QacError):
     """A model file is missing, foreign, damaged, or newer than this version reads."""
 

@@ -142,7 +142,9 @@ def evaluate(
     Raises
     ------
     InputError
-        There are no examples, or ``k`` is out of bounds.
+        There are no examples.
+    UsageError
+        ``k`` is out of bounds.
     """
     check_k(k)
     if not examples:

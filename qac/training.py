@@ -16,7 +16,7 @@ from scipy import sparse
 from qac._native import MAX_LABEL_BYTES, MAX_THREADS, ComposerArrays, TrainingState
 from qac.composer.fitting import fit_composer
 from qac.config import TrainingConfig
-from qac.errors import InputError
+from qac.errors import InputError, UsageError
 from qac.examples import Example
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
@@ -108,12 +108,14 @@ def train(
     Raises
     ------
     InputError
-        There is nothing to learn from, or ``threads`` is out of range.
+        There is nothing to learn from.
+    UsageError
+        ``threads`` is out of range.
     """
     config = config or TrainingConfig()
     threads = processors() if threads is None else threads
     if not 1 <= threads <= MAX_THREADS:
-        raise InputError(f"threads must be from 1 to {MAX_THREADS}, got {threads}")
+        raise UsageError(f"threads must be from 1 to {MAX_THREADS}, got {threads}")
     say = _Clock(log)
     collector = _Collector(config.history, config.use_prefix)
     labels = LabelTable.from_examples(collector.watch(examples))

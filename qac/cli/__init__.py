@@ -12,9 +12,10 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from qac._version import __version__
-from qac.errors import QacError
+from qac.errors import QacError, UsageError
 
 COMMANDS = ("prep", "train", "complete", "eval", "inspect", "verify", "demo")
 
@@ -29,16 +30,29 @@ from your own log:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, in the name of the subcommand it is wrong for."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f'{self.prog}: error: {" ".join(message.split())}; see "{self.prog} --help"\n')
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="qac",
         description="Session-aware query autocompletion.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"qac {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in COMMANDS:
         module = importlib.import_module(f"qac.cli.{name}")
         sub = subparsers.add_parser(
@@ -66,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except QacError as e:
         print(f"qac: error: {e}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(e, UsageError) else 1
     except KeyboardInterrupt:
         print("qac: interrupted; nothing was left half-written", file=sys.stderr)
         return 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,27 @@ if TYPE_CHECKING:
     from qac.examples import Example
 
 
-def positive(text: str) -> int:
-    """Return ``text`` as a whole number of at least 1, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
+def whole_number(low: int, high: int | None = None, *, words: str = "") -> Callable[[str], int | None]:
+    """Return a parser, for argparse, of whole numbers from ``low`` to ``high``.
+
+    It reads the word ``words``, if there is one, as None.
+    """
+    expected = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
+    if words:
+        expected += f", or {words}"
+
+    def parse(text: str) -> int | None:
+        if words and text == words:
+            return None
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r:.60}")
+        return value
+
+    return parse
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import add_compose_argument, add_model_argument, load_completer
-from qac.errors import InputError
+from qac.cli.common import add_compose_argument, add_model_argument, load_completer, whole_number
+from qac.completion import MAX_K
+from qac.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from qac.completer import Completer
@@ -31,6 +32,8 @@ Without --prefix and --prev, requests are read from standard input as JSON lines
 is not a request gives {"error": ...} and exit status 1 at the end.
 """
 
+_MAX_BEAM = (1 << 31) - 1
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac complete``."""
@@ -44,11 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="QUERY",
         help="an earlier query of the session; repeat it, oldest first",
     )
-    parser.add_argument("-k", type=int, default=10, help="most completions to give, 1 to 1000 (default: %(default)s)")
+    parser.add_argument(
+        "-k",
+        type=whole_number(1, MAX_K),
+        default=10,
+        help=f"most completions to give, 1 to {MAX_K} (default: %(default)s)",
+    )
     add_model_argument(parser)
     add_compose_argument(parser)
     parser.add_argument(
-        "--beam", type=int, default=0, help="tree nodes kept per round of the search; 0: exact (default: %(default)s)"
+        "--beam",
+        type=whole_number(0, _MAX_BEAM),
+        default=0,
+        help="tree nodes kept per round of the search; 0: exact (default: %(default)s)",
     )
     parser.add_argument("--explain", action="store_true", help="say why each completion came")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -56,12 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Complete and print."""
-    from qac.completion import check_k
-
-    check_k(args.k)
     single = args.prefix is not None or bool(args.prev)
     if not single and (sys.stdin is None or sys.stdin.isatty()):
-        raise InputError('give --prefix, --prev or both, or requests on standard input (see "qac complete --help")')
+        raise UsageError('give --prefix, --prev or both, or requests on standard input (see "qac complete --help")')
     completer = load_completer(args.model, beam=args.beam, compose=args.compose)
     return _one(completer, args) if single else _many(completer, args)
 

@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import positive
+from qac.cli.common import whole_number
+from qac.completion import MAX_K
 
 if TYPE_CHECKING:
     from qac.completer import Completer
@@ -41,7 +42,9 @@ _WIDTH = 34
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac demo``."""
-    parser.add_argument("-k", type=positive, default=5, help="completions to show for each (default: %(default)s)")
+    parser.add_argument(
+        "-k", type=whole_number(1, MAX_K), default=5, help="completions to show for each (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

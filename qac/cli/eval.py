@@ -13,10 +13,11 @@ from qac.cli.common import (
     add_model_argument,
     format_columns,
     load_completer,
-    positive,
     read_normalized,
     text_protocol,
+    whole_number,
 )
+from qac.completion import MAX_K
 from qac.errors import InputError
 from qac.text import PROTOCOLS, Protocol
 
@@ -64,8 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PROTOCOLS,
         help="clean-up of texts (default: the model's, else as stats.json beside TEST says)",
     )
-    parser.add_argument("-k", type=int, default=10, help="answers to ask for, 1 to 1000 (default: %(default)s)")
-    parser.add_argument("--limit", type=positive, metavar="N", help="ask only the first N examples")
+    parser.add_argument(
+        "-k", type=whole_number(1, MAX_K), default=10, help=f"answers to ask for, 1 to {MAX_K} (default: %(default)s)"
+    )
+    parser.add_argument("--limit", type=whole_number(1), metavar="N", help="ask only the first N examples")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
@@ -73,11 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate what ``args`` names and print the result."""
     from qac.baselines import BASELINES
-    from qac.completion import check_k
     from qac.evaluation import evaluate
     from qac.labels import LabelTable
 
-    check_k(args.k)  # before the work, not after it
     model = load_completer(args.model, compose=args.compose) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
     examples = read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit)

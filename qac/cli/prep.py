@@ -2,8 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
+
+from qac.cli.common import whole_number
 
 HELP = "turn search logs into examples: clean, cut into sessions, split into train, valid and test"
 
@@ -41,23 +43,6 @@ _ROLES = {
 _FORMATS = ("auto", "tsv", "csv", "jsonl", "queries", "aol", "amazonqac", "pairs", "clickstream", "trec")
 
 
-def _at_least(minimum: int, words: str = "") -> Callable[[str], int | None]:
-    """Return a parser of integers from ``minimum``, and of the word ``words``, which it reads as None."""
-
-    def parse(text: str) -> int | None:
-        if words and text == words:
-            return None
-        try:
-            value = int(text)
-        except ValueError:
-            value = minimum - 1
-        if value < minimum:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {minimum}{f' or {words}' * bool(words)}")
-        return value
-
-    return parse
-
-
 def _minutes(text: str) -> float:
     try:
         value = float(text)
@@ -79,7 +64,7 @@ def _share(text: str) -> float:
 
 
 def _prefixes(text: str) -> int | None:
-    return 1 if text == "one" else _at_least(1, "all")(text)
+    return 1 if text == "one" else whole_number(1, words="all")(text)
 
 
 def _delimiter(text: str) -> str:
@@ -121,11 +106,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clean-up: default (NFKC, case-folded, single spaces) or alnum (also only letters and digits)",
     )
     sessions.add_argument(
-        "--max-chars", type=_at_least(1), default=200, metavar="N", help="drop longer queries (default: 200)"
+        "--max-chars", type=whole_number(1), default=200, metavar="N", help="drop longer queries (default: 200)"
     )
     sessions.add_argument(
         "--history",
-        type=_at_least(1, "all"),
+        type=whole_number(1, words="all"),
         default=5,
         metavar="N",
         help="earlier queries an example holds: a number or all (default: 5)",

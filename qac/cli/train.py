@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from qac.cli.common import positive, read_normalized, text_protocol
+from qac.cli.common import read_normalized, text_protocol, whole_number
 from qac.text import PROTOCOLS
 
 HELP = "learn from examples; write a model file"
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--text", choices=PROTOCOLS, help="clean-up of texts (default: as stats.json beside TRAIN says, else default)"
     )
-    parser.add_argument("--threads", type=positive, help="threads to train with (default: all processors)")
+    parser.add_argument("--threads", type=whole_number(1), help="threads to train with (default: all processors)")
     parser.add_argument("--json", action="store_true", help="print the closing summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bars and no summary")
     parser.add_argument("--verbose", action="store_true", help="a line per step with times, and loss while learning")
@@ -48,27 +48,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tree.add_argument(
         "--depth",
-        type=positive,
+        type=whole_number(1),
         default=index.depth,
         help="hybrid: characters that the trie resolves (default: %(default)s)",
     )
     tree.add_argument(
         "--max-leaf",
-        type=positive,
+        type=whole_number(1),
         default=index.max_leaf,
         help="split nodes with more labels than this (default: %(default)s)",
     )
     tree.add_argument(
         "--branching",
-        type=positive,
+        type=whole_number(1),
         default=index.branching,
         help="clusters a node is split into (default: %(default)s)",
     )
-    tree.add_argument("--seed", type=int, default=index.seed, help="of the clustering (default: %(default)s)")
+    tree.add_argument(
+        "--seed", type=whole_number(0), default=index.seed, help="of the clustering (default: %(default)s)"
+    )
 
     features = parser.add_argument_group("features")
     features.add_argument(
-        "--history", type=positive, default=defaults.history, help="earlier queries that count (default: %(default)s)"
+        "--history",
+        type=whole_number(1),
+        default=defaults.history,
+        help="earlier queries that count (default: %(default)s)",
     )
     features.add_argument(
         "--age-decay",
@@ -98,7 +103,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rankers = parser.add_argument_group("rankers")
     rankers.add_argument("--l2", type=float, default=ranker.l2, help="strength of the penalty (default: %(default)s)")
     rankers.add_argument(
-        "--passes", type=positive, default=ranker.max_passes, help="most passes over a node (default: %(default)s)"
+        "--passes",
+        type=whole_number(1),
+        default=ranker.max_passes,
+        help="most passes over a node (default: %(default)s)",
     )
     rankers.add_argument(
         "--tolerance",

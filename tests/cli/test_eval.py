@@ -178,9 +178,12 @@ def test_wrong_usage(folder, argv):
     assert e.value.code == 2
 
 
-def test_k_is_checked_before_files_are_read(tmp_path):
-    with pytest.raises(InputError, match="k must be"):
-        run(tmp_path / "missing.jsonl", "-k", "0")
+@pytest.mark.parametrize("k", ["0", "1001", "ten"])
+def test_k_is_checked_before_files_are_read(tmp_path, capsys, k):
+    with pytest.raises(SystemExit) as e:
+        run(tmp_path / "missing.jsonl", "-k", k)
+    assert e.value.code == 2
+    assert f"expected a whole number from 1 to 1000, got '{k}'" in capsys.readouterr().err
 
 
 def test_a_missing_test_set(tmp_path):

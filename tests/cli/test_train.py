@@ -146,26 +146,31 @@ def test_a_place_that_cannot_be_written_is_refused_before_learning(call_qac, tmp
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "status"),
+    ("option", "value"),
     [
-        ("--depth", "0", 2),
-        ("--max-leaf", "-1", 2),
-        ("--branching", "1", 1),
-        ("--threads", "0", 2),
-        ("--threads", "many", 2),
-        ("--threads", "100000", 1),
-        ("--seed", "-1", 1),
-        ("--l2", "0", 1),
-        ("--l2", "nan", 1),
-        ("--age-decay", "2", 1),
-        ("--tolerance", "-1", 1),
-        ("--index", "btree", 2),
-        ("--text", "raw", 2),
+        ("--depth", "0"),
+        ("--max-leaf", "-1"),
+        ("--branching", "1"),
+        ("--threads", "0"),
+        ("--threads", "many"),
+        ("--threads", "100000"),
+        ("--seed", "-1"),
+        ("--seed", str(1 << 63)),
+        ("--l2", "0"),
+        ("--l2", "nan"),
+        ("--l2", "inf"),
+        ("--l2", "strong"),
+        ("--prune", "inf"),
+        ("--age-decay", "2"),
+        ("--tolerance", "-1"),
+        ("--share", "1.5"),
+        ("--index", "btree"),
+        ("--text", "raw"),
     ],
 )
-def test_options_out_of_range_are_refused(train, option, value, status):
+def test_options_out_of_range_are_refused_as_wrong_usage_in_one_line(train, option, value):
     done, path = train(option, value)
-    assert (done.status, done.out) == (status, "")
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert option.strip("-").replace("-", "_").split("_")[0] in done.err.replace("-", "_")
     assert "Traceback" not in done.err
     assert names(path.parent) == []
