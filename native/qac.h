@@ -288,6 +288,7 @@ typedef struct {
     uint32_t label;      /* QAC_NO_ID: composed */
     uint32_t begin, end; /* bytes of the text buffer */
     double score;        /* P(query | session, prefix) */
+    double composed;     /* how much of the score is the composer's, 0..1 */
 } qac_answer;
 
 /* Completes one request.
@@ -296,7 +297,8 @@ typedef struct {
  * best first; ties go to the smaller label. composing: whether the composer, if the model has one, takes part; without it
  * and without a session the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times
  * the longest label or QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer starts with the prefix; if
- * k labels do, k answers come back (a beam too narrow for that is widened). */
+ * k labels do, k answers come back (a beam too narrow for that is widened). With the composer the best of at least 10
+ * candidates of either side are mixed: the first answers are the same for any k up to 10, and may differ beyond. */
 int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, uint32_t k, uint32_t beam, int composing, qac_answer *answers, uint32_t *n,
                  char *text, size_t text_size);
@@ -326,11 +328,12 @@ typedef struct {
     float weight;
 } qac_push;
 
-/* Explains why `label` got its score: features of the request (room for 2 * QAC_MAX_TERMS), the steps (room for
- * max_steps), the pushes (room for max_pushes; more are left out). Prefix features have begin == end == 0 and kind
- * QAC_TERM_CHARS. QAC_EINVAL when the label does not start with the prefix. */
+/* Explains why `label` got its score: features of the request (room for 2 * QAC_MAX_TERMS; those of kind QAC_TERM_CHARS
+ * stand in the prefix, the others in the session), the steps (room for max_steps), the pushes (room for max_pushes; more
+ * are left out). composing: as in qac_complete; the steps are the tree's part of the score. QAC_EINVAL when the label does
+ * not start with the prefix. */
 int qac_explain(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
-                size_t session_len, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
+                size_t session_len, int composing, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
                 uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes);
 
 /* CDEF END */

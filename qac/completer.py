@@ -111,17 +111,22 @@ class Completer:
         Raises
         ------
         InputError
-            ``text`` is not a known query that starts with ``prefix``.
+            ``text`` is not among the 1000 best answers to this request.
         """
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         try:
-            explanation = explain(self._model, typed, self._session(prev), normalize(text, self._protocol))
+            explanation = explain(
+                self._model,
+                typed,
+                self._session(prev),
+                normalize(text, self._protocol),
+                beam=self._beam,
+                compose=self._compose,
+            )
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
         if explanation is None:
-            raise InputError(
-                f"{text!r:.80} is not a query of the model that starts with {prefix!r:.80}: nothing to explain"
-            )
+            raise InputError(f"{text!r:.80} is no answer to {prefix!r:.80}: nothing to explain; take one that is")
         return explanation
 
     def _damaged(self, error: Exception) -> ModelError:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os.path
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from qac import _native
 from qac._native import NODE_CLUSTERED
 from qac.index.tree import LabelTree
 from qac.model import LoadedModel
 
-_KINDS = {
+_USUAL_K: Final = 10
+_KINDS: Final = {
     _native.TERM_WORD: "word",
     _native.TERM_BIGRAM: "pair",
     _native.TERM_QUERY: "query",
@@ -47,13 +49,20 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a query got its score."""
+    """Why a query got its score.
+
+    The score is the tree's part and the composer's; the tree's part is in proportion to ``probability``, the product of
+    the steps'.
+    """
 
     text: str
+    score: float
+    composed: float
+    """How much of the score is the composer's, 0 to 1. 1: nobody made this query in the log."""
     count: float
     """How often the query was made in the training log."""
     prior: float
-    """Its share of what starts with the prefix, by counts alone: the product of the steps' priors."""
+    """The tree's share of what starts with the prefix before the session counts: the product of the steps' priors."""
     probability: float
     """The same with the session: the product of the steps' probabilities."""
     repeats: bool
@@ -65,31 +74,53 @@ class Explanation:
         return asdict(self)
 
 
-def explain(model: LoadedModel, prefix: bytes, session: bytes, text: str) -> Explanation | None:
-    """Return why ``text`` is scored as it is; None where no known query is ``text`` or it does not match the prefix."""
-    label = model.native.find_label(text.encode("utf-8"))
-    lo, hi = model.native.prefix_range(prefix)
-    if label is None or not lo <= label < hi:
+def explain(
+    model: LoadedModel, prefix: bytes, session: bytes, text: str, *, beam: int, compose: bool
+) -> Explanation | None:
+    """Return why ``text`` is scored as it is; None where it is no answer to the request."""
+    for k in (_USUAL_K, _native.MAX_K):
+        found = model.native.complete(prefix, session, k, beam, compose)
+        texts = [answer[0] for answer in found]
+        if text in texts:
+            break
+    else:
         return None
-    features, native_steps = model.native.explain(prefix, session, label)
+    at = texts.index(text)
+    score, composed = found[at][1], model.native.composed_share(at)
+    repeats = bool(session) and session.rsplit(b"\n", 1)[-1] == text.encode("utf-8")
+    label = model.native.find_label(text.encode("utf-8"))
+    if label is None:
+        return Explanation(text, score, composed, 0.0, 0.0, 0.0, repeats, ())
+    steps = _steps(model, prefix, session, label, compose)
+    return Explanation(
+        text,
+        score,
+        composed,
+        float(model.arrays.count[label]),
+        math.prod(s.prior for s in steps),
+        math.prod(s.probability for s in steps),
+        repeats,
+        steps,
+    )
+
+
+def _steps(model: LoadedModel, prefix: bytes, session: bytes, label: int, compose: bool) -> tuple[ExplainedStep, ...]:
+    features, native_steps = model.native.explain(prefix, session, label, compose)
     tree = LabelTree(model.arrays.tree)
-    prior = probability = 1.0
     steps = []
     for s in native_steps:
-        prior *= s.prior
-        probability *= s.probability
         pushes = [
-            Push(session[f.begin : f.end].decode("utf-8"), _KINDS[f.kind], weight)
+            Push(
+                (prefix if f.kind == _native.TERM_CHARS else session)[f.begin : f.end].decode("utf-8"),
+                _KINDS[f.kind],
+                weight,
+            )
             for f, weight in ((features[i], weight) for i, weight in s.pushes)
         ]
         pushes.sort(key=lambda p: -abs(p.weight))
-        steps.append(
-            ExplainedStep(
-                describe_child(model, tree, s.node, s.choice), s.alternatives, s.prior, s.probability, tuple(pushes)
-            )
-        )
-    repeats = bool(session) and session.rsplit(b"\n", 1)[-1] == text.encode("utf-8")
-    return Explanation(text, float(model.arrays.count[label]), prior, probability, repeats, tuple(steps))
+        what = describe_child(model, tree, s.node, s.choice)
+        steps.append(ExplainedStep(what, s.alternatives, s.prior, s.probability, tuple(pushes)))
+    return tuple(steps)
 
 
 def describe_child(model: LoadedModel, tree: LabelTree, node: int, choice: int) -> str:

@@ -10,6 +10,9 @@
 #include "compose.h"
 #include "search.h"
 
+/* Fewest candidates taken from tree and composer: the first answers do not depend on how many are asked for. */
+enum { GATHERED = 10 };
+
 /* Best first; equal ones in the order of labels, composed ones behind. */
 static int by_score(const void *a, const void *b)
 {
@@ -21,20 +24,24 @@ static int by_score(const void *a, const void *b)
     return (x->composed > y->composed) - (x->composed < y->composed);
 }
 
-static int write_answer(qac_answer *answer, uint32_t label, double score, const char *from, size_t len, char *text,
-                        size_t text_size, size_t *at)
+static int write_answer(qac_answer *answer, const mixed *x, const char *from, size_t len, char *text, size_t text_size,
+                        size_t *at)
 {
     if (text_size - *at < len || *at + len > UINT32_MAX)
         return QAC_EINVAL;
     memcpy(text + *at, from, len);
-    *answer = (qac_answer){label, (uint32_t)*at, (uint32_t)(*at + len), score};
+    *answer = (qac_answer){x->label, (uint32_t)*at, (uint32_t)(*at + len), x->score,
+                           x->by_composer > 0 && x->score > 0 ? x->by_composer / x->score : 0};
     *at += len;
     return QAC_OK;
 }
 
-static mixed make_mixed(double score, uint32_t label, uint32_t composed)
+static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint32_t composed)
 {
-    return (mixed){score >= 0 ? score : 0, label, composed}; /* not a number: only in a damaged file */
+    const double score = by_tree + by_composer;
+    if (!(score >= 0)) /* not a number: only in a damaged file */
+        return (mixed){0, 0, label, composed};
+    return (mixed){score, by_composer, label, composed};
 }
 
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
@@ -55,7 +62,7 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
         found += its.probability;
         discounted += its.score;
         const double factor = s->top[i].label == q->repeated ? c->share * q->m->parts.repeat_weight : c->share;
-        out[(*n)++] = make_mixed(in_tree * s->top[i].score + factor * its.score, s->top[i].label, 0);
+        out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0);
     }
     const uint32_t n_tree = *n;
     size_t last;
@@ -66,20 +73,20 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
         if (len == 0)
             continue;
         const uint32_t label = indexed ? qac_find_label(q->m, buffer, len) : QAC_NO_ID;
-        double score = c->share * best->score;
+        double by_composer = c->share * best->score, by_tree = 0;
         if (last_len && len == last_len && memcmp(buffer, session + last, len) == 0)
-            score *= q->m->parts.repeat_weight;
+            by_composer *= q->m->parts.repeat_weight;
         if (label != QAC_NO_ID) {
             bool has = false;
             for (uint32_t j = 0; j < n_tree && !has; j++)
                 has = out[j].label == label;
             if (has)
                 continue;
-            score += in_tree * search_label_probability(q, label);
+            by_tree = in_tree * search_label_probability(q, label);
         }
         found += best->probability;
         discounted += best->score;
-        out[(*n)++] = make_mixed(score, label, i);
+        out[(*n)++] = make_mixed(by_tree, by_composer, label, i);
     }
     /* The composer's share of the prefix, in the same measure: lengths discounted as in what was found. */
     if (found > 0)
@@ -87,7 +94,9 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
     qsort(out, *n, sizeof *out, by_score);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *n && kept < k; i++) {
+        const double share_of_composer = out[i].score > 0 ? out[i].by_composer / out[i].score : 0;
         out[i].score = all > 0 && out[i].score < all ? out[i].score / all : all > 0;
+        out[i].by_composer = share_of_composer * out[i].score;
         if (out[i].label != QAC_NO_ID || out[i].score >= c->least || kept == 0)
             out[kept++] = out[i];
     }
@@ -102,34 +111,33 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
     *n = 0;
     if (k < 1 || k > QAC_MAX_K)
         return QAC_EINVAL;
-    const bool mixing = composing && m->parts.composer.word.order > 0 && m->parts.composer.share > 0;
+    const bool mixing = is_mixing(m, composing);
     search q;
-    int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, session_len == 0 && !mixing);
+    int status =
+        search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, composing));
+    const uint32_t gathered = mixing && k < GATHERED ? GATHERED : k;
     if (!status)
-        status = search_best(&q, k, beam);
+        status = search_best(&q, gathered, beam);
     if (status)
         return status;
+    mixed *all = s->mixed;
+    uint32_t count = 0;
+    if (mixing) {
+        const qac_composer *c = &m->parts.composer;
+        /* P_tree(prefix) is taken without the session: with it the mixture is no better, and a request a fifth slower. */
+        const double in_tree = q.lo < q.hi ? (1 - c->share) * s->range_mass / m->parts.tree.node[0].mass : 0;
+        /* What scores less than the tree's last answer cannot come in; half of it, as a label may get the rest from the
+         * tree. */
+        const double floor =
+            s->n_top == gathered ? 0.5 * in_tree * s->top[gathered - 1].score / c->share : 0;
+        compose(s->compose, c, prefix, prefix_len, session, session_len, gathered, floor);
+        status = mix(&q, s, session, session_len, k, in_tree, all, &count);
+    } else {
+        for (; count < s->n_top; count++)
+            all[count] = (mixed){s->top[count].score, 0, s->top[count].label, 0};
+    }
     size_t at = 0;
     char buffer[QAC_MAX_LABEL];
-    if (!mixing) {
-        for (uint32_t i = 0; i < s->n_top && !status; i++) {
-            const int len = qac_label_decode(&m->strings, s->top[i].label, buffer);
-            status = len < 0 ? QAC_ECORRUPT
-                             : write_answer(&answers[*n], s->top[i].label, s->top[i].score, buffer, (size_t)len, text,
-                                            text_size, &at);
-            *n += status == QAC_OK;
-        }
-        return status;
-    }
-    const qac_composer *c = &m->parts.composer;
-    const double in_tree = q.lo < q.hi ? (1 - c->share) * s->range_mass / m->parts.tree.node[0].mass : 0;
-    /* P_tree(prefix) is taken without the session: with it the mixture is no better, and a request a fifth slower. */
-    /* What scores less than the tree's k-th answer cannot come in; half of it, as a label may get the rest from the tree. */
-    const double floor = s->n_top == k ? 0.5 * in_tree * s->top[k - 1].score / c->share : 0;
-    compose(s->compose, c, prefix, prefix_len, session, session_len, k, floor);
-    mixed *all = s->mixed;
-    uint32_t count;
-    status = mix(&q, s, session, session_len, k, in_tree, all, &count);
     for (uint32_t i = 0; i < count && !status; i++) {
         int len;
         if (all[i].label == QAC_NO_ID)
@@ -137,7 +145,7 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
         else
             len = qac_label_decode(&m->strings, all[i].label, buffer);
         status = len < 0 ? QAC_ECORRUPT
-                         : write_answer(&answers[*n], all[i].label, all[i].score, buffer, (size_t)len, text, text_size, &at);
+                         : write_answer(&answers[*n], &all[i], buffer, (size_t)len, text, text_size, &at);
         *n += status == QAC_OK;
     }
     return status;

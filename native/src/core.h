@@ -115,6 +115,9 @@ static inline double qac_exp(double x)
     return p * scale;
 }
 
+/* Are a vectoriser's settings in their ranges? (features.c) */
+bool qac_vectorizer_is_valid(const qac_vectorizer *v);
+
 /* Label strings, front-coded (labels.c). */
 typedef struct {
     const uint8_t *text;

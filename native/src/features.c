@@ -110,7 +110,7 @@ static void sort_and_sum(term_list *list)
     list->n = out;
 }
 
-static bool valid(const qac_vectorizer *v)
+bool qac_vectorizer_is_valid(const qac_vectorizer *v)
 {
     return v->min_n >= 1 && v->max_n >= v->min_n && v->max_n <= 64 && v->history >= 1 && v->age_decay >= 0 &&
            v->age_decay <= 1 && v->position_decay >= 0;
@@ -141,7 +141,7 @@ static void extract(const qac_vectorizer *v, const char *doc, size_t len, term_l
 int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t *hash, float *count, uint32_t *span,
               uint32_t *n)
 {
-    if (!valid(v) || doc_len > UINT32_MAX)
+    if (!qac_vectorizer_is_valid(v) || doc_len > UINT32_MAX)
         return QAC_EINVAL;
     term buffer[QAC_MAX_TERMS];
     term_list list = {buffer, 0};
@@ -161,7 +161,7 @@ int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t
 int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *doc_end, uint64_t docs, uint64_t *hash,
                     float *count, uint64_t capacity, uint64_t *row_end)
 {
-    if (!valid(v))
+    if (!qac_vectorizer_is_valid(v))
         return QAC_EINVAL;
     term buffer[QAC_MAX_TERMS];
     term_list list = {buffer, 0};
@@ -230,7 +230,7 @@ static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabul
 int qac_vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t doc_len,
                   qac_feature *out, uint32_t *n)
 {
-    if (!valid(v) || doc_len > UINT32_MAX)
+    if (!qac_vectorizer_is_valid(v) || doc_len > UINT32_MAX)
         return QAC_EINVAL;
     term buffer[QAC_MAX_TERMS];
     *n = vectorize(v, vocabulary, doc, doc_len, buffer, out);
@@ -241,7 +241,7 @@ int qac_vectorize_batch(const qac_vectorizer *v, const qac_vocabulary *vocabular
                         const uint64_t *doc_end, uint64_t docs, uint32_t *id, float *value, uint64_t capacity,
                         uint64_t *row_end)
 {
-    if (!valid(v))
+    if (!qac_vectorizer_is_valid(v))
         return QAC_EINVAL;
     term buffer[QAC_MAX_TERMS];
     qac_feature *features = qac_alloc(QAC_MAX_TERMS, sizeof(qac_feature));

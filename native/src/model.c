@@ -11,12 +11,6 @@ static bool check_vocabulary(const qac_vocabulary *v)
     return v->terms == 0 || (v->slots > v->terms && (v->slots & (v->slots - 1)) == 0);
 }
 
-static bool check_vectorizer(const qac_vectorizer *v)
-{
-    return v->min_n >= 1 && v->min_n <= v->max_n && v->max_n <= 64 && v->history >= 1 && v->age_decay >= 0 &&
-           v->age_decay <= 1 && v->position_decay >= 0;
-}
-
 /* Nodes are numbered in breadth-first order: read in that order, references to nodes name 1, 2, 3, ... So every node has
  * one parent, and no walk downwards can be longer than the tree is deep. */
 static bool check_tree(const qac_parts *p, uint32_t *max_children)
@@ -57,7 +51,7 @@ static bool check_tree(const qac_parts *p, uint32_t *max_children)
 int qac_model_open(const qac_parts *parts, qac_model **out)
 {
     uint32_t max_children;
-    if (!check_vectorizer(&parts->session) || !check_vectorizer(&parts->prefix) ||
+    if (!qac_vectorizer_is_valid(&parts->session) || !qac_vectorizer_is_valid(&parts->prefix) ||
         !check_vocabulary(&parts->session_vocabulary) || !check_vocabulary(&parts->prefix_vocabulary) ||
         !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_tree(parts, &max_children) ||
         !compose_check(&parts->composer))
@@ -91,13 +85,13 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
         .frontier = qac_alloc(FRONTIER, sizeof *s->frontier),
         .frontier_capacity = FRONTIER,
         .top = qac_alloc(QAC_MAX_K, sizeof *s->top),
+        .mixed = qac_alloc(2 * QAC_MAX_K, sizeof *s->mixed),
     };
     const bool composes = m->parts.composer.word.order > 0;
-    if (composes) {
+    if (composes)
         s->compose = compose_scratch_new(&m->parts.composer);
-        s->mixed = qac_alloc(2 * QAC_MAX_K, sizeof *s->mixed);
-    }
-    if ((composes && (!s->compose || !s->mixed)) || !s->features || !s->z || !s->is_touched || !s->touched || !s->mass || !s->frontier || !s->top) {
+    if ((composes && !s->compose) || !s->features || !s->z || !s->is_touched || !s->touched || !s->mass ||
+        !s->frontier || !s->top || !s->mixed) {
         qac_scratch_free(s);
         return QAC_ENOMEM;
     }

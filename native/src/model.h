@@ -25,6 +25,7 @@ typedef struct {
 /* An answer of tree, composer or both, before its text is written. */
 typedef struct qac_mixed {
     double score;
+    double by_composer; /* what the composer gave of it */
     uint32_t label;    /* QAC_NO_ID: composed */
     uint32_t composed; /* index into the composer's best */
 } mixed;
@@ -43,7 +44,7 @@ struct qac_scratch {
     uint32_t n_top;
     double range_mass;     /* of the labels that start with the prefix */
     struct qac_compose_scratch *compose; /* NULL: the model has no composer */
-    struct qac_mixed *mixed; /* [2 * QAC_MAX_K] answers of both, with a composer */
+    struct qac_mixed *mixed; /* [2 * QAC_MAX_K] answers of tree and composer */
 };
 
 #endif

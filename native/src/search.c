@@ -36,10 +36,8 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
         const int status = qac_vectorize(&p->prefix, &p->prefix_vocabulary, prefix, prefix_len, f, &n);
         if (status)
             return status;
-        for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t i = 0; i < n; i++)
             f[i].id += p->session_vocabulary.terms;
-            f[i].begin = f[i].end = 0;
-        }
         s->n_features += n;
     }
     return QAC_OK;
@@ -385,6 +383,16 @@ size_t last_text(const char *session, size_t session_len, size_t *begin)
     return session_len - *begin;
 }
 
+bool is_mixing(const qac_model *m, int composing)
+{
+    return composing && m->parts.composer.word.order > 0 && m->parts.composer.share > 0;
+}
+
+bool is_popular(const qac_model *m, size_t session_len, int composing)
+{
+    return session_len == 0 && !is_mixing(m, composing);
+}
+
 int search_start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, bool popular)
 {
@@ -491,13 +499,13 @@ double search_label_probability(search *q, uint32_t label)
 }
 
 int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                size_t session_len, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
+                size_t session_len, int composing, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
                 uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
 {
     const qac_parts *p = &m->parts;
     const qac_tree *t = &p->tree;
     search q;
-    const int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, session_len == 0);
+    const int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, composing));
     *n_features = *n_steps = *n_pushes = 0;
     if (status)
         return status;

@@ -18,6 +18,12 @@ typedef struct {
     uint32_t root;     /* where the search begins: the first node with a choice */
 } search;
 
+/* Does the composer take part? */
+bool is_mixing(const qac_model *m, int composing);
+
+/* Is the request answered by counts alone: no session, no composer? */
+bool is_popular(const qac_model *m, size_t session_len, int composing);
+
 /* Reads the request. popular: labels weigh their counts. */
 int search_start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, bool popular);

@@ -119,7 +119,7 @@ static void use(const sample *s)
             qac_step steps[4];
             qac_push pushes[4];
             for (uint32_t label = 0; label < 8; label += 3)
-                qac_explain(m, w, prefixes[p], strlen(prefixes[p]), sessions[i], strlen(sessions[i]), label, features,
+                qac_explain(m, w, prefixes[p], strlen(prefixes[p]), sessions[i], strlen(sessions[i]), 1, label, features,
                             &n_features, steps, 4, &n_steps, pushes, 4, &n_pushes);
         }
     }

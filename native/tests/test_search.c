@@ -123,7 +123,7 @@ static void test_explanations(opened *o)
     double score[8];
     expected(0, 8, true, true, score);
     for (uint32_t label = 0; label < 8; label++) {
-        CHECK(qac_explain(o->m, o->w, "", 0, "y x", 3, label, features, &n_features, steps, 8, &n_steps, pushes, 8,
+        CHECK(qac_explain(o->m, o->w, "", 0, "y x", 3, 0, label, features, &n_features, steps, 8, &n_steps, pushes, 8,
                           &n_pushes) == QAC_OK);
         CHECK(n_features == 2 && n_steps == (label < 6 ? 3 : 2));
         double product = 1;
@@ -134,11 +134,11 @@ static void test_explanations(opened *o)
     }
     CHECK(steps[1].push_end - steps[1].push_begin == 1); /* of bcdf: x, by 64/127 of the scale, over the root of 2 */
     CHECK(fabs(pushes[steps[1].push_begin].weight - 64 / 127.0 / sqrt(2)) < 1e-6);
-    CHECK(qac_explain(o->m, o->w, "", 0, "x", 1, 3, features, &n_features, steps, 1, &n_steps, pushes, 0, &n_pushes) ==
+    CHECK(qac_explain(o->m, o->w, "", 0, "x", 1, 0, 3, features, &n_features, steps, 1, &n_steps, pushes, 0, &n_pushes) ==
           QAC_OK);
     CHECK(n_steps == 1 && n_pushes == 0);
     for (uint32_t label = 6; label < 10; label++)
-        CHECK(qac_explain(o->m, o->w, "a", 1, "x", 1, label, features, &n_features, steps, 8, &n_steps, pushes, 8,
+        CHECK(qac_explain(o->m, o->w, "a", 1, "x", 1, 0, label, features, &n_features, steps, 8, &n_steps, pushes, 8,
                           &n_pushes) == QAC_EINVAL);
 }
 

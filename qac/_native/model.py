@@ -61,7 +61,7 @@ class Step:
 
 
 # `qac_answer`: reading all at once is several times faster than field by field.
-_ANSWER: Final = struct.Struct("<III4xd")
+_ANSWER: Final = struct.Struct("<III4xdd")
 assert _ANSWER.size == ffi.sizeof("qac_answer")
 
 
@@ -168,8 +168,13 @@ class Model:
         text = b.view[: answers_end(b.answers, n)]
         return [
             (text[begin:end].decode(), score, label == NO_ID)
-            for label, begin, end, score in _ANSWER.iter_unpack(answers)
+            for label, begin, end, score, _ in _ANSWER.iter_unpack(answers)
         ]
+
+    def composed_share(self, answer: int) -> float:
+        """Return how much of a score is the composer's: of the given answer of this thread's last request."""
+        share: float = self._buffers(1).answers[answer].composed
+        return share
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
         """Return the label range ``(lo, hi)`` of a prefix."""
@@ -189,8 +194,10 @@ class Model:
         check(lib.qac_label_text(self._handle, label, text, MAX_LABEL_BYTES + 1, size))
         return bytes(ffi.buffer(text, size[0])).decode()
 
-    def explain(self, prefix: bytes, session: bytes, label: int) -> tuple[list[Feature], list[Step]]:
-        """Return the request's features and the steps from the root to ``label``."""
+    def explain(
+        self, prefix: bytes, session: bytes, label: int, composing: bool = False
+    ) -> tuple[list[Feature], list[Step]]:
+        """Return the request's features and the steps from the root to ``label``: the tree's part of its score."""
         max_steps, max_pushes = 4096, 1 << 16
         features = ffi.new("qac_feature[]", 2 * MAX_TERMS)
         steps, pushes = ffi.new("qac_step[]", max_steps), ffi.new("qac_push[]", max_pushes)
@@ -203,6 +210,7 @@ class Model:
                 len(prefix),
                 session,
                 len(session),
+                composing,
                 label,
                 features,
                 n_features,

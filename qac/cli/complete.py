@@ -87,16 +87,14 @@ def _one(completer: Completer, args: argparse.Namespace) -> int:
     for i, answer in enumerate(answers):
         print(f"{answer.text:<{width}}  {answer.score:7.2%}" + ("  composed" if answer.source == "composed" else ""))
         if reasons:
-            reason = reasons[i]
-            print(_format_explanation(reason) if reason else "    never made in the log: composed of its words")
+            print(_format_explanation(reasons[i]))
     return 0
 
 
 def _explain(
     completer: Completer, prefix: str, prev: Sequence[str], answers: Sequence[Completion]
-) -> list[Explanation | None]:
-    """Return the reasons for known queries; a composed one has no place in the tree."""
-    return [None if a.source == "composed" else completer.explain(prefix, prev, a.text) for a in answers]
+) -> list[Explanation]:
+    return [completer.explain(prefix, prev, a.text) for a in answers]
 
 
 def _many(completer: Completer, args: argparse.Namespace) -> int:
@@ -133,18 +131,23 @@ def _request(line: bytes, default_k: int) -> tuple[str, list[str], int]:
 
 
 def _to_json(
-    prefix: str, prev: Sequence[str], answers: Sequence[Completion], reasons: Sequence[Explanation | None] | None
+    prefix: str, prev: Sequence[str], answers: Sequence[Completion], reasons: Sequence[Explanation] | None
 ) -> dict[str, Any]:
     completions: list[dict[str, Any]] = [{"text": a.text, "score": a.score, "source": a.source} for a in answers]
     for completion, reason in zip(completions, reasons or (), strict=False):
-        completion["explanation"] = reason.to_json() if reason else None
+        completion["explanation"] = reason.to_json()
     return {"prefix": prefix, "prev": list(prev), "completions": completions}
 
 
 def _format_explanation(e: Explanation) -> str:
-    lines = [
-        f"    made {e.count:g} times in the log; {e.prior:.2%} by popularity, {e.probability:.2%} with the session"
-    ]
+    if e.count == 0:
+        return "    never made in the log: composed of its words"
+    times = "once" if e.count == 1 else f"{e.count:g} times"
+    lines = [f"    made {times} in the log; {e.prior:.2%} before the session, {e.probability:.2%} with it"]
+    if e.composed > 0:
+        lines[0] += f"; {e.composed:.0%} of the score from the composer"
+    if e.repeats:
+        lines.append("    the last query itself: seldom wanted again, so scored low")
     for step in e.steps:
         if step.alternatives < 2:
             continue

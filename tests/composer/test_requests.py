@@ -116,7 +116,7 @@ def test_words_of_the_last_query_are_copied_though_no_query_has_them(composing):
         answers = composing.complete(prefix, "cheap zorblax", 3)
         assert "zorblax" in answers[0].text.split(" ")
         assert answers[0].source == "composed"
-    assert texts(composing.complete("zorblax ", "zorblax shoes", 1)) == ["zorblax shoes"]
+    assert texts(composing.complete("zorblax ", "cheap zorblax shoes", 1)) == ["zorblax shoes"]
     assert texts(composing.complete("zorblax p", "zorblax", 1)) == ["zorblax p"]
 
 
@@ -241,3 +241,25 @@ def test_beam_search_mixes_too(composing):
     beam = Completer(composing._model, beam=100)
     for prev in LAST:
         assert texts(beam.complete("n", prev)) == texts(composing.complete("n", prev))
+
+
+@pytest.mark.parametrize("prev", [(), ("running shoes",), ("digital camera",), ("zorblax",)])
+@pytest.mark.parametrize("prefix", ["", "n", "ni", "new ", "nike air"])
+def test_up_to_ten_fewer_answers_are_the_first_of_more(composing, prefix, prev):
+    ten = composing.complete(prefix, prev, 10)
+    for k in range(1, 10):
+        assert composing.complete(prefix, prev, k) == ten[:k]
+
+
+@pytest.mark.parametrize("prev", [(), ("running shoes",), ("travel", "new york")])
+@pytest.mark.parametrize("prefix", ["", "n", "new", "new york "])
+def test_an_explanation_adds_up_to_the_score(composing, prefix, prev):
+    """The tree's parts are in one proportion to its probabilities: the share of the tree in all that starts so."""
+    explained = [composing.explain(prefix, prev, a.text) for a in composing.complete(prefix, prev, 10)]
+    assert all(e.composed == 1 for e in explained if e.count == 0)
+    by_tree = [(e.score * (1 - e.composed), e.probability) for e in explained if e.count > 0 and not e.repeats]
+    assert by_tree
+    ratio = by_tree[0][0] / by_tree[0][1]
+    assert 0 < ratio <= 1
+    for part, probability in by_tree:
+        assert part == pytest.approx(ratio * probability, rel=1e-6, abs=1e-12)
