@@ -1,4 +1,8 @@
-"""Times of search logs: milliseconds since 1970, in UTC. A time without a zone is taken as UTC."""
+"""Times of search logs: milliseconds since 1970, in UTC. A time without a zone is taken as UTC.
+
+Bare digits are told apart by how many there are. Eight are a date where they make one (20260101), though a log whose
+seconds count from its own start may pass through such a number after 227 days: ``--time-format epoch`` is for that.
+"""
 
 import re
 from collections.abc import Callable
@@ -48,10 +52,21 @@ def _compact(text: str) -> int:
     return _since_epoch(datetime(year, month, day, hour, minute, second))
 
 
+def _date(text: str) -> int | None:
+    """YYYYMMDD: its midnight; None where the digits are no date of the years 1970 to 2100."""
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:])
+    try:
+        return _since_epoch(datetime(year, month, day)) if 1970 <= year <= 2100 else None
+    except ValueError:
+        return None
+
+
 def _auto(text: str) -> int:
     text = text.strip()
     if text.isascii() and text.isdigit():
         digits = len(text)
+        if digits == 8 and (date := _date(text)) is not None:
+            return date
         if digits <= 11:
             return _epoch(text)
         if digits in (12, 14):  # as seconds or milliseconds these would lie before 2001 or after 5000
@@ -60,7 +75,7 @@ def _auto(text: str) -> int:
             return _epoch_ms(text)
         if digits == 16:
             return _in_range(int(text) // 1000)
-        raise ValueError("expected 10, 12, 13, 14 or 16 digits")
+        raise ValueError("expected up to 14 digits, or 16")
     if _NUMBER.fullmatch(text):
         return _epoch(text)
     return _iso(text)

@@ -1,15 +1,17 @@
 """Writing examples to their parts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Literal
 
 from qac.data_prep.prefixes import prefix_lengths
 from qac.data_prep.records import PARTS, Part
-from qac.examples import Example
+from qac.examples import MIN_COUNT, Example
 
 FirstQueries = Literal["train", "all", "none"]
-FIRST_QUERIES: tuple[FirstQueries, ...] = ("train", "all", "none")
+_UNIT = 2.0**-30
+"""Shares of counts are multiples of this: their sums are then exact, in any order, up to counts of 8 million."""
 
 
 @dataclass
@@ -28,8 +30,17 @@ def file_name(part: Part) -> str:
     return f"{part}.jsonl"
 
 
+def shares(count: float, n: int) -> list[float]:
+    """Divide ``count`` among ``n`` lines: equal shares, but for what rounding left over, which the first one has."""
+    share = math.floor(count / n / _UNIT) * _UNIT
+    return [count - share * (n - 1), *[share] * (n - 1)]
+
+
 class PartWriter:
-    """Draws prefixes and writes one JSON line for each, to the file of the example's part."""
+    """Draws prefixes and writes one JSON line for each, to the file of the example's part.
+
+    The lines of a pair share its count: how often a query was made does not depend on how many prefixes are drawn.
+    """
 
     def __init__(self, files: dict[Part, IO[bytes]], prefixes: int | None, seed: bytes) -> None:
         self._files = files
@@ -46,7 +57,10 @@ class PartWriter:
         count: float = 1.0,
         prefix: str | None = None,
     ) -> None:
-        """Write ``query`` after ``history``; ``key`` names the pair, for the drawing of prefixes."""
+        """Write ``query`` after ``history``; ``key`` names the pair, for the drawing of prefixes.
+
+        So many prefixes are drawn at most that no line's share of ``count`` is smaller than examples may count.
+        """
         stats = self.stats[part]
         if history:
             stats.pairs += 1
@@ -56,10 +70,12 @@ class PartWriter:
         if prefix is not None:
             prefixes = [prefix]
         else:
-            prefixes = [query[:n] for n in prefix_lengths(len(query), self._prefixes, self._seed, key)]
+            most = max(1, int(count / (MIN_COUNT + _UNIT)))
+            wanted = min(self._prefixes or len(query), most)
+            prefixes = [query[:n] for n in prefix_lengths(len(query), wanted, self._seed, key)]
         file = self._files[part]
-        for typed in prefixes:
-            line = Example(past, typed, query, count).to_json().encode() + b"\n"
+        for typed, share in zip(prefixes, shares(count, len(prefixes)), strict=True):
+            line = Example(past, typed, query, share).to_json().encode() + b"\n"
             file.write(line)
             stats.bytes += len(line)
         stats.examples += len(prefixes)

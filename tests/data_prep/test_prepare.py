@@ -1,6 +1,7 @@
 """Whole preparations, against examples worked out by hand."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from qac.data_prep import PrepOptions, ReaderOptions, prepare
 from qac.errors import InputError
+from qac.examples import read_examples
 
 Log = Callable[..., str]
 Prep = Callable[..., Any]
@@ -89,7 +91,62 @@ def test_all_prefixes_and_some(log: Log, prep: Prep) -> None:
     assert [e["prefix"] for e in every] == ["a", "ab", *("new york"[:n] for n in range(1, 9))]
     three = prep(path, prefixes=3)[1]["train"]
     assert len(three) == 5
-    assert [e["prefix"] for e in every if e in three] == [e["prefix"] for e in three]
+    assert {e["prefix"] for e in three} <= {e["prefix"] for e in every}
+    assert len({e["prefix"] for e in three}) == 5
+
+
+def totals(examples: list[dict[str, Any]]) -> Counter[str]:
+    """Return how often each query was made."""
+    counts: Counter[str] = Counter()
+    for e in examples:
+        counts[e["next_query"]] += e.get("count", 1)
+    return counts
+
+
+def test_popularity_does_not_depend_on_the_number_of_prefixes(log: Log, prep: Prep) -> None:
+    # Lengths 1 to 60: many of them no divisor of anything. Sums are exact, so that a query made twice has count 2.
+    path = log(
+        "".join(f"u{i}\t{i * 9000 + k}\t{'abcdefg'[k] * (1 + (i * 7 + k) % 60)}\n" for i in range(90) for k in range(4))
+    )
+    one = prep(path)[1]["train"]
+    assert all("count" not in e for e in one)
+    assert max(totals(one).values()) > 1
+    for prefixes in (3, 7, None):
+        several = prep(path, prefixes=prefixes)[1]["train"]
+        assert len(several) > 2 * len(one)
+        assert totals(several) == totals(one)
+
+
+def test_counted_pairs_share_their_count_among_prefixes(log: Log, prep: Prep) -> None:
+    path = log("\tshoes\t9\n\tred\t12\n\tboots\t0.7\n\tnew york\t1e12\na\tb\t1\n")
+    one = prep(path, format="pairs", split="1/0/0")[1]["train"]
+    every = prep(path, format="pairs", split="1/0/0", prefixes=None)[1]["train"]
+    assert len(every) == 5 + 3 + 5 + 8 + 1
+    assert totals(every) == pytest.approx(totals(one), rel=1e-15)
+    assert [e["count"] for e in every if e["next_query"] == "red"] == [4, 4, 4]
+    for e in every:
+        assert e.get("count", 1) == pytest.approx(totals(one)[e["next_query"]] / len(e["next_query"]), rel=1e-6)
+
+
+def test_no_line_counts_less_than_an_example_may(log: Log, prep: Prep, tmp_path: Path) -> None:
+    path = log("u\t0\t" + "x" * 1500 + "\nu\t1\tyes\n")
+    _, parts = prep(path, prefixes=None, max_chars=2000)
+    assert len(list(read_examples(tmp_path / "out" / "train.jsonl"))) == len(parts["train"]) == 999 + 3
+    assert totals(parts["train"]) == {"x" * 1500: 1, "yes": 1}
+
+
+def test_days_alone_keep_the_order_of_the_file(log: Log, prep: Prep, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Queries whose own order is not the file's; users take turns, so that none of their rows are neighbours.
+    words = [f"{(i * 37) % 100:02} query" for i in range(100)]
+    rows = [f"u{user}\t2026010{1 + i // 50}\t{word}\n" for i, word in enumerate(words) for user in range(2)]
+    path = log("".join(rows))
+    for run_rows in (500_000, 7):
+        monkeypatch.setattr("qac.data_prep.sorter.RunSorter.__init__.__defaults__", (run_rows, 3))
+        stats, parts = prep(path, split_dates="20260102,20260103")
+        assert stats["split"]["valid_start"] == "2026-01-02T00:00:00Z"
+        assert [stats["parts"][p]["sessions"] for p in ("train", "valid", "test")] == [2, 2, 0]
+        assert [e["next_query"] for e in parts["train"]] == words[:50] * 2
+        assert [e["next_query"] for e in parts["valid"]] == words[51:] * 2
 
 
 def test_alnum_clean_up(log: Log, prep: Prep) -> None:

@@ -29,10 +29,47 @@ def test_auto_tells_notations_apart(text: str) -> None:
     assert time_parser("auto")(text) == NOON
 
 
+DAY = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20260101", 1_767_225_600_000),
+        (" 20240229 ", 1_709_164_800_000),
+        ("19700101", 0),
+        ("19700102", DAY),
+        ("21001231", 47_846 * DAY),
+    ],
+)
+def test_eight_digits_are_a_date_where_they_make_one(text: str, expected: int) -> None:
+    assert time_parser("auto")(text) == expected
+    assert to_iso(expected)[:10].replace("-", "") == text.strip()
+
+
+@pytest.mark.parametrize("text", ["20260100", "20261301", "20250229", "19691231", "21010101", "00000000", "99999999"])
+def test_eight_digits_that_make_no_date_are_seconds(text: str) -> None:
+    assert time_parser("auto")(text) == int(text) * 1000
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "40", "170", "2026", "202601", "2026010", "202601010", "1297054935", "20260101000"]
+)
+def test_other_numbers_up_to_eleven_digits_are_seconds(text: str) -> None:
+    assert time_parser("auto")(text) == time_parser("epoch")(text) == int(text) * 1000
+
+
+@pytest.mark.parametrize("digits", [15, 17, 18])
+def test_numbers_of_other_lengths_are_refused_with_the_lengths_that_are_read(digits: int) -> None:
+    with pytest.raises(ValueError, match="expected up to 14 digits, or 16"):
+        time_parser("auto")("1" * digits)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
         ("epoch", "0", 0),
+        ("epoch", "20260101", 20_260_101_000),
         ("epoch", "12.5", 12_500),
         ("epoch-ms", "12", 12),
         ("YYMMDDhhmmss", "970916105432", 874_407_272_000),
