@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from qac.errors import OutputError
+from qac.files import sync_file, sync_folder
 
 _HIDDEN = ".prep-"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -78,13 +79,13 @@ class StagedFolder:
         with writing(self.target):
             staged = [name for name in (*names, last) if self.path(name).exists()]
             for name in staged:
-                _sync(self.path(name))
+                sync_file(self.path(name))
             with _signals_held():
                 for name in (last, *(n for n in names if n not in staged)):
                     (self.target / name).unlink(missing_ok=True)
                 for name in staged:
                     os.replace(self.path(name), self.target / name)
-            _sync(self.target)
+            sync_folder(self.target)
 
     def _make_target(self, undo: contextlib.ExitStack) -> None:
         if self.target.exists() and not self.target.is_dir():
@@ -118,14 +119,6 @@ class StagedFolder:
 def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Writing files so that a reader sees the old content or the new, never a part.
 
-Everything the package writes goes through here: to a temporary file beside the target, flushed to disk, then renamed.
+Files that stand alone, models and the sample log, are written to a temporary file beside the target, flushed to disk,
+then renamed. The files of ``qac prep``, which belong together, are put in place together: see qac.data_prep.output.
 """
 
 import contextlib
@@ -40,9 +41,11 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             os.fsync(f.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as e:
-        raise OutputError(f"cannot write {target}: {e.strerror}; what was there before is untouched") from e
+        raise OutputError(
+            f"cannot write {target}: {e.strerror}; what was there before is untouched; make room or name another place"
+        ) from e
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -68,11 +71,19 @@ def _umask() -> int:
     return mask
 
 
-def _sync_folder(folder: Path) -> None:
-    # The rename itself must reach the disk too. Some file systems cannot sync a folder: then there is nothing to do.
+def sync_file(path: Path) -> None:
+    """Wait until what was written to ``path`` is on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until renames in ``folder`` are on the disk.
+
+    Some file systems cannot sync a folder: then there is nothing to do.
+    """
     with contextlib.suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_file(folder)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -61,6 +62,28 @@ def test_an_interrupt_among_the_renames_waits_for_the_last(tmp_path: Path, monke
         with pytest.raises(KeyboardInterrupt):
             folder.commit(["a", "b"], last="stats")
     assert contents(tmp_path) == dict.fromkeys(("a", "b", "stats"), b"new")
+
+
+def test_a_folder_need_not_be_flushed_but_its_files_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+    refused = stat.S_ISDIR
+
+    def failing(handle: int) -> None:
+        if refused(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with StagedFolder(tmp_path) as folder:
+        folder.path("stats").write_text("1")
+        folder.commit([], last="stats")
+    assert contents(tmp_path) == {"stats": b"1"}
+    refused = stat.S_ISREG
+    with StagedFolder(tmp_path) as folder:
+        folder.path("stats").write_text("2")
+        with pytest.raises(OutputError, match="Invalid argument"):
+            folder.commit([], last="stats")
+    assert contents(tmp_path) == {"stats": b"1"}
 
 
 def test_without_commit_nothing_changes(tmp_path: Path) -> None:
