@@ -61,7 +61,8 @@ class AmazonQacReader:
                     source.fraction = number / total
         except (pyarrow.ArrowException, OSError) as e:
             raise InputError(
-                f"{source.name}: not a whole parquet file ({str(e).splitlines()[0]:.120}); fetch it again"
+                f"{source.name}: not a whole parquet file ({str(e).splitlines()[0]:.120}); "
+                "fetch it again or name another --format"
             ) from e
 
     def _record(self, columns: tuple[str, ...], row: tuple[Any, ...], where: str, tally: Tally) -> Record | None:

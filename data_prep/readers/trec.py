@@ -40,7 +40,9 @@ class TrecReader:
                 yield from handler.take()
             parser.Parse(b"", True)
         except expat.ExpatError as e:
-            raise InputError(f"{source.name} is not whole, well-formed XML ({e}); fetch it again") from e
+            raise InputError(
+                f"{source.name} is not whole, well-formed XML ({e}); fetch it again or name another --format"
+            ) from e
         yield from handler.take()
         if not handler.sessions:
             raise InputError(f"{source.name}: expected TREC session track XML, found no <session> element")
