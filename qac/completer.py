@@ -105,8 +105,10 @@ class Completer:
             raise self._damaged(e) from e
         return [Completion(text, score, "composed" if composed else "index") for text, score, composed in found]
 
-    def explain(self, prefix: str, prev: str | Sequence[str], text: str) -> Explanation:
+    def explain(self, prefix: str, prev: str | Sequence[str], text: str, k: int = 10) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.
+
+        ``k``: how many completions were asked for.
 
         Raises
         ------
@@ -120,6 +122,7 @@ class Completer:
                 typed,
                 self._session(prev),
                 normalize(text, self._protocol),
+                k=check_k(k),
                 beam=self._beam,
                 compose=self._compose,
             )

@@ -12,7 +12,6 @@ from qac._native import NODE_CLUSTERED
 from qac.index.tree import LabelTree
 from qac.model import LoadedModel
 
-_USUAL_K: Final = 10
 _KINDS: Final = {
     _native.TERM_WORD: "word",
     _native.TERM_BIGRAM: "pair",
@@ -75,11 +74,11 @@ class Explanation:
 
 
 def explain(
-    model: LoadedModel, prefix: bytes, session: bytes, text: str, *, beam: int, compose: bool
+    model: LoadedModel, prefix: bytes, session: bytes, text: str, *, k: int, beam: int, compose: bool
 ) -> Explanation | None:
     """Return why ``text`` is scored as it is; None where it is no answer to the request."""
-    for k in (_USUAL_K, _native.MAX_K):
-        found = model.native.complete(prefix, session, k, beam, compose)
+    for n in (k, _native.MAX_K):
+        found = model.native.complete(prefix, session, n, beam, compose)
         texts = [answer[0] for answer in found]
         if text in texts:
             break

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 def _one(completer: Completer, args: argparse.Namespace) -> int:
     prefix = args.prefix or ""
     answers = completer.complete(prefix, args.prev, args.k)
-    reasons = _explain(completer, prefix, args.prev, answers) if args.explain else None
+    reasons = _explain(completer, prefix, args.prev, answers, args.k) if args.explain else None
     if args.json:
         print(json.dumps(_to_json(prefix, args.prev, answers, reasons), ensure_ascii=False, indent=2))
         return 0
@@ -92,9 +92,9 @@ def _one(completer: Completer, args: argparse.Namespace) -> int:
 
 
 def _explain(
-    completer: Completer, prefix: str, prev: Sequence[str], answers: Sequence[Completion]
+    completer: Completer, prefix: str, prev: Sequence[str], answers: Sequence[Completion], k: int
 ) -> list[Explanation]:
-    return [completer.explain(prefix, prev, a.text) for a in answers]
+    return [completer.explain(prefix, prev, a.text, k) for a in answers]
 
 
 def _many(completer: Completer, args: argparse.Namespace) -> int:
@@ -105,7 +105,7 @@ def _many(completer: Completer, args: argparse.Namespace) -> int:
         try:
             prefix, prev, k = _request(line, args.k)
             answers = completer.complete(prefix, prev, k)
-            reasons = _explain(completer, prefix, prev, answers) if args.explain else None
+            reasons = _explain(completer, prefix, prev, answers, k) if args.explain else None
             reply = _to_json(prefix, prev, answers, reasons)
         except InputError as e:
             reply = {"error": f"line {number}: {e}"}
