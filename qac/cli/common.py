@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,17 +82,20 @@ def text_protocol(asked: Protocol | None, examples: Path) -> Protocol:
     raise InputError(f"{stats}: unknown clean-up {value!r:.60}; choose one with --text {'|'.join(PROTOCOLS)}")
 
 
-def read_normalized(path: Path, protocol: Protocol, *, quiet: bool, limit: int | None = None) -> list[Example]:
-    """Return the examples of a file in normal form, at most ``limit``, with a progress bar."""
+def read_normalized(
+    path: Path, protocol: Protocol, *, quiet: bool, limit: int | None = None
+) -> Generator[Example, None, None]:
+    """Yield the examples of a file in normal form, at most ``limit``, with a progress bar.
+
+    Who may leave before the end closes it, so that the bar is gone before anything else is printed.
+    """
     from qac.examples import normalize_examples, read_examples
     from qac.progress import progress
 
-    examples = []
     with progress(limit, f"read {path.name}", unit=" examples", quiet=quiet) as bar:
         for example in islice(normalize_examples(read_examples(path), protocol), limit):
-            examples.append(example)
+            yield example
             bar.update()
-    return examples
 
 
 def format_columns(rows: Sequence[Sequence[str]]) -> str:

@@ -81,11 +81,11 @@ def run(args: argparse.Namespace) -> int:
 
     model = load_completer(args.model, compose=args.compose) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
-    examples = read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit)
+    examples = list(read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit))
     systems: list[MostFrequent | Completer] = []
     known: Container[str] | None = model
     if args.baseline or args.train:
-        training = read_normalized(_training_part(args.train, args.test), protocol, quiet=args.quiet)
+        training = list(read_normalized(_training_part(args.train, args.test), protocol, quiet=args.quiet))
         known = frozenset(LabelTable.from_examples(training).texts)
         systems += [BASELINES[name]().fit(training) for name in dict.fromkeys(args.baseline)]
         del training

@@ -7,11 +7,16 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qac.cli.common import read_normalized, text_protocol, whole_number
 from qac.text import PROTOCOLS
+
+if TYPE_CHECKING:
+    from qac.examples import Example
 
 HELP = "learn from examples; write a model file"
 
@@ -143,12 +148,13 @@ def run(args: argparse.Namespace) -> int:
     config = _config(args)
     _check_paths(args)
     check_writable(args.out)
-    examples = read_normalized(args.examples, config.text, quiet=args.quiet)
+    # Before the work: what is wrong with them should not be said after it.
+    valid = list(read_normalized(args.valid, config.text, quiet=args.quiet)) if args.valid else []
     threads = args.threads or processors()
-    trained = train(
-        examples, config, threads=threads, quiet=args.quiet or args.verbose, log=_log if args.verbose else None
-    )
-    del examples
+    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        trained = train(
+            examples, config, threads=threads, quiet=args.quiet or args.verbose, log=_log if args.verbose else None
+        )
     save_model(trained, args.out)
     summary: dict[str, Any] = {
         "model": str(args.out),
@@ -160,8 +166,10 @@ def run(args: argparse.Namespace) -> int:
         "seconds": round(time.monotonic() - started, 2),
         "threads": threads,
     }
-    if args.valid:
-        summary["valid"] = _validate(args)
+    if valid:
+        summary["valid"] = _validate(args, valid)
+    elif args.valid:
+        print(f"qac: there are no examples in {args.valid}; the model was not measured", file=sys.stderr)
     if args.json:
         print(json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False))
     elif not args.quiet:
@@ -199,12 +207,11 @@ def _config(args: argparse.Namespace) -> Any:
     )
 
 
-def _validate(args: argparse.Namespace) -> dict[str, Any]:
+def _validate(args: argparse.Namespace, examples: Sequence[Example]) -> dict[str, Any]:
     from qac.completer import Completer
     from qac.evaluation import evaluate
 
     completer = Completer.load(args.out)
-    examples = read_normalized(args.valid, completer.protocol, quiet=args.quiet)
     return evaluate(completer, examples, known=completer, model=completer.info(), quiet=args.quiet).to_json()
 
 
@@ -222,7 +229,7 @@ def _format(s: dict[str, Any]) -> str:
         lines.append(f"loss per step {s['loss_without_session']:.3f} without the session, {s['loss']:.3f} with it")
     else:
         lines.append("no session has two queries: completions will be by popularity alone")
-    if "valid" in s and s["valid"]["n"]:
+    if "valid" in s:
         v = s["valid"]
         lines.append(
             f"on {v['n']:,} validation requests: MRR@10 {v['mrr@10']:.3f}, Success@10 {v['success@10']:.3f}, "

@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 
+import qac.examples
 from qac.completer import Completer
+from qac.examples import Example
 from qac.model import load_model
 from qac.verification import verify_model
 
@@ -114,6 +116,27 @@ def test_a_log_of_single_queries(call_qac, tmp_path):
     assert "by popularity alone" in done.out
 
 
+def test_examples_are_learned_from_as_they_are_read(train, monkeypatch):
+    """A log of any length is never in memory as a whole."""
+    alive = set()
+    most = 0
+
+    class Counted(Example):
+        def __new__(cls, *args):
+            nonlocal most
+            example = super().__new__(cls)
+            alive.add(id(example))
+            most = max(most, len(alive))
+            return example
+
+        def __del__(self):
+            alive.discard(id(self))
+
+    monkeypatch.setattr(qac.examples, "Example", Counted)
+    assert train("--quiet")[0].status == 0
+    assert 0 < most < 8
+
+
 # ---- what goes wrong ----
 
 
@@ -186,6 +209,28 @@ def test_the_examples_are_not_overwritten_with_the_model(call_qac, example_file,
         assert (done.status, done.err.count("\n")) == (1, 1)
         assert "is the file of examples itself" in done.err
     assert examples.read_bytes() == valid.read_bytes() == example_file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"nonsense\n", "valid.jsonl:1: not JSON"), (b'{"next_query": 1}\n', "valid.jsonl:1: "), (b"\xff", "not UTF-8")],
+)
+def test_foreign_validation_examples_are_noticed_before_learning(train, tmp_path, content, message):
+    (tmp_path / "valid.jsonl").write_bytes(content)
+    done, path = train("--valid", tmp_path / "valid.jsonl")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert message in done.err
+    assert names(path.parent) == []
+
+
+@pytest.mark.parametrize("content", ["", '{"next_query": " "}\n'])
+def test_without_validation_examples_there_is_a_model_but_no_measurement(train, tmp_path, content):
+    (tmp_path / "valid.jsonl").write_text(content, encoding="utf-8")
+    done, path = train("--valid", tmp_path / "valid.jsonl", "--json")
+    assert done.status == 0
+    assert done.err == f"qac: there are no examples in {tmp_path / 'valid.jsonl'}; the model was not measured\n"
+    assert "valid" not in done.json()
+    assert names(path.parent) == ["m.qac"]
 
 
 def test_missing_validation_examples_are_noticed_before_learning(train, tmp_path):
