@@ -22,3 +22,8 @@ def progress(total: float | None, label: str, *, unit: str = "it", quiet: bool =
         leave=False,
         **options,
     )
+
+
+def working(label: str, *, quiet: bool = False) -> Any:
+    """Return a context manager that shows ``label`` while work goes on whose end cannot be foretold."""
+    return progress(None, f"{label} ...", quiet=quiet, bar_format="{desc}")

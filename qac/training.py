@@ -23,7 +23,7 @@ from qac.features.session import SessionVectorizer
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable
-from qac.progress import progress
+from qac.progress import progress, working
 from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
@@ -119,14 +119,16 @@ def train(
     say = _Clock(log)
     collector = _Collector(config.history, config.use_prefix)
     labels = LabelTable.from_examples(collector.watch(examples))
-    _check_lengths(labels)
-    collector.number_rows_by_text()
+    with working("sort the sessions", quiet=quiet):
+        _check_lengths(labels)
+        collector.number_rows_by_text()
     say(
         f"{len(labels):,} queries, {len(collector.example_row):,} examples of {len(collector.rows):,} distinct sessions"
     )
 
-    discount, length_scale = _length_discount(labels, config.length_discount)
-    tree = build_tree(labels.texts, labels.counts * discount, config.index)
+    with working("build the tree", quiet=quiet):
+        discount, length_scale = _length_discount(labels, config.length_discount)
+        tree = build_tree(labels.texts, labels.counts * discount, config.index)
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
     session = SessionVectorizer(
@@ -136,18 +138,20 @@ def train(
         bigram_weight=config.bigram_weight,
         query_weight=config.query_weight,
     )
-    X = session.fit_transform(key[0].split("\n") for key in collector.rows)
     prefix: PrefixTfidfVectorizer | None = None
-    if config.use_prefix:
-        prefix = PrefixTfidfVectorizer()
-        X = sparse.hstack([X, prefix.fit_transform(key[1] for key in collector.rows)], format="csr")
+    with working("find the features of sessions", quiet=quiet):
+        X = session.fit_transform(key[0].split("\n") for key in collector.rows)
+        if config.use_prefix:
+            prefix = PrefixTfidfVectorizer()
+            X = sparse.hstack([X, prefix.fit_transform(key[1] for key in collector.rows)], format="csr")
+        ranking = _by_label(collector, labels, X, discount)
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
-    ranking = _by_label(collector, labels, X, discount)
     composer = None
     if config.composer.enabled:
-        sessions = [key[0] for key in collector.rows]
-        composer = fit_composer(labels, sessions, ranking.Y, config.composer, config.length_discount, length_scale)
+        with working("learn how queries are composed", quiet=quiet):
+            sessions = [key[0] for key in collector.rows]
+            composer = fit_composer(labels, sessions, ranking.Y, config.composer, config.length_discount, length_scale)
         say(f"composer of {len(composer.word.unigram) - 1:,} words and {len(composer.word.next):,} n-grams")
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
         watch = _Watch(bar, say)

@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from qac.baselines import BASELINES
     from qac.evaluation import evaluate
     from qac.labels import LabelTable
+    from qac.progress import working
 
     model = load_completer(args.model, compose=args.compose) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
@@ -86,8 +87,11 @@ def run(args: argparse.Namespace) -> int:
     known: Container[str] | None = model
     if args.baseline or args.train:
         training = list(read_normalized(_training_part(args.train, args.test), protocol, quiet=args.quiet))
-        known = frozenset(LabelTable.from_examples(training).texts)
-        systems += [BASELINES[name]().fit(training) for name in dict.fromkeys(args.baseline)]
+        with working("count the queries", quiet=args.quiet):
+            known = frozenset(LabelTable.from_examples(training).texts)
+        for name in dict.fromkeys(args.baseline):
+            with working(f"fit {name}", quiet=args.quiet):
+                systems.append(BASELINES[name]().fit(training))
         del training
     if model is not None:
         systems.append(model)

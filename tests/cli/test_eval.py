@@ -1,4 +1,5 @@
 import argparse
+import io
 import json
 import sys
 import types
@@ -7,6 +8,7 @@ import pytest
 
 from qac.baselines import BASELINES
 from qac.cli import eval as command
+from qac.cli import main
 from qac.completion import Completion
 from qac.errors import InputError
 
@@ -114,6 +116,18 @@ def test_the_table(folder, capsys):
     figures = [line for line in lines if line.endswith(tuple("0123456789"))]
     assert len(figures) > 10
     assert len({len(line) for line in figures}) == 1  # they end in one column
+
+
+def test_on_a_terminal_the_fitting_of_baselines_is_shown(folder, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    argv = ["eval", str(folder / "test.jsonl"), "--baseline", "mfq", "--baseline", "cooc"]
+    assert main([*argv, "--quiet"]) == 0
+    assert terminal.getvalue() == ""
+    assert main(argv) == 0
+    for step in ("read test.jsonl", "read train.jsonl", "count the queries", "fit mfq", "fit cooc", "evaluate cooc"):
+        assert step in terminal.getvalue()
 
 
 def test_limit_takes_the_first(folder, capsys):

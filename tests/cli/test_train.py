@@ -1,3 +1,4 @@
+import io
 import json
 import random
 import signal
@@ -56,6 +57,19 @@ def test_quiet_says_nothing_and_verbose_says_each_step(train):
     err = train("--verbose")[0].err
     for step in ("distinct sessions", "tree of", "features", "loss per example"):
         assert step in err
+
+
+def test_on_a_terminal_every_long_step_is_shown_and_nothing_stays(train, monkeypatch):
+    steps = ("read train.jsonl", "sort the sessions", "build the tree", "find the features", "composed", "train")
+    for options, shown in (((), True), (("--quiet",), False)):
+        terminal = io.StringIO()
+        terminal.isatty = lambda: True
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert train(*options)[0].status == 0
+        said = terminal.getvalue()
+        assert [step in said for step in steps] == [shown] * len(steps)
+        assert said.rpartition("\r")[2] == ""
+        assert "\n" not in said
 
 
 def test_options_reach_the_model(train):
