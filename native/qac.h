@@ -247,6 +247,9 @@ typedef struct {
     double least;               /* composed answers of a smaller score are not given, unless there is no other */
 } qac_composer;
 
+/* Hashes of n contexts of `length` symbols each, newest first, for the tables of n-gram models. */
+void qac_context_hash(const uint32_t *symbols, uint64_t n, uint32_t length, uint64_t *hash);
+
 /* ---- model and search -------------------------------------------------------------------------------------------- */
 
 /* A model's arrays, all borrowed and read in place; the caller has checked that each lies in its section and is aligned

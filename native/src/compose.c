@@ -51,15 +51,8 @@ static uint32_t character_of(const qac_composer *c, const char *s, size_t len, s
     for (size_t i = 1; i < n; i++)
         point = point << 6 | ((unsigned char)s[i] & 0x3Fu);
     *used = n;
-    uint32_t lo = 0, hi = c->character.words;
-    while (lo < hi) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        if (c->alphabet[mid] < point)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < c->character.words && c->alphabet[lo] == point ? lo : c->character.words + 2;
+    const uint32_t at = qac_lower_bound(c->alphabet, 0, c->character.words, point);
+    return at < c->character.words && c->alphabet[at] == point ? at : c->character.words + 2;
 }
 
 static void remember(uint32_t *history, uint32_t symbol)
@@ -243,9 +236,8 @@ static void append(const compose_scratch *s, hypothesis *h, uint32_t word, doubl
 
 static void read_session(compose_scratch *s, const char *session, size_t session_len)
 {
-    size_t begin = session_len;
-    while (begin > 0 && session[begin - 1] != '\n')
-        begin--;
+    size_t begin;
+    last_text(session, session_len, &begin);
     s->n_session = 0;
     uint32_t seen = 0; /* a query of one word a million times is not read to its end */
     for (size_t i = begin; i < session_len && s->n_session < COMPOSE_SESSION && seen < COMPOSE_LOCAL; seen++) {

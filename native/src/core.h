@@ -89,6 +89,15 @@ static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32
 /* A byte that continues a UTF-8 sequence does not start a code point. */
 static inline bool qac_starts_code_point(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
 
+/* Length of the last of a document's texts; sets *begin to where it stands. */
+static inline size_t last_text(const char *doc, size_t doc_len, size_t *begin)
+{
+    *begin = doc_len;
+    while (*begin > 0 && doc[*begin - 1] != '\n')
+        --*begin;
+    return doc_len - *begin;
+}
+
 /* e^x. Our own, so that training gives the same bytes with any libm; relative error below 1e-9 on [-700, 700],
  * clamped outside. Reduction to |r| <= ln2/2, then the Taylor polynomial of degree 9. */
 static inline double qac_exp(double x)

@@ -123,9 +123,8 @@ static void extract(const qac_vectorizer *v, const char *doc, size_t len, term_l
     size_t end = len;
     /* Newest first: when a document has too many terms it is the oldest that are left out. */
     for (uint32_t age = 0; age < v->history; age++) {
-        size_t begin = end;
-        while (begin > 0 && doc[begin - 1] != '\n')
-            begin--;
+        size_t begin;
+        last_text(doc, end, &begin);
         if (v->kinds & (QAC_TERM_WORD | QAC_TERM_BIGRAM | QAC_TERM_QUERY))
             add_words(v, doc, begin, end, age_factor, list);
         if (v->kinds & QAC_TERM_CHARS)

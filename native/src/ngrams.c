@@ -1,13 +1,26 @@
 /* ngrams.c - n-gram models as flat arrays: contexts in a hash table, their continuations sorted. */
 #include "ngrams.h"
 
+/* Hash of a context: its symbols, newest first. */
+static uint64_t context_hash(const uint32_t *history, uint32_t length)
+{
+    uint64_t h = length;
+    for (uint32_t i = 0; i < length; i++)
+        h = qac_mix(h ^ history[i]) + 0x9e3779b97f4a7c15ULL;
+    return h;
+}
+
+void qac_context_hash(const uint32_t *symbols, uint64_t n, uint32_t length, uint64_t *hash)
+{
+    for (uint64_t i = 0; i < n; i++)
+        hash[i] = context_hash(symbols + i * length, length);
+}
+
 ngram_state ngram_find(const qac_ngrams *g, const uint32_t *history, uint32_t n)
 {
     ngram_state state = {.longest = 0};
     for (uint32_t length = 1; length < g->order && length <= n && length < QAC_MAX_ORDER; length++) {
-        uint64_t h = length;
-        for (uint32_t i = 0; i < length; i++)
-            h = qac_mix(h ^ history[i]) + 0x9e3779b97f4a7c15ULL;
+        const uint64_t h = context_hash(history, length);
         const uint32_t context = qac_slot_find(g->slot_hash, g->slot_id, g->slots, h);
         if (context >= g->contexts) /* also QAC_NO_ID: what is not known does not get known by more history */
             break;

@@ -375,14 +375,6 @@ static int beam_search(const search *q, frontier_item root, uint32_t width)
     return status;
 }
 
-size_t last_text(const char *session, size_t session_len, size_t *begin)
-{
-    *begin = session_len;
-    while (*begin > 0 && session[*begin - 1] != '\n')
-        --*begin;
-    return session_len - *begin;
-}
-
 bool is_mixing(const qac_model *m, int composing)
 {
     return composing && m->parts.composer.word.order > 0 && m->parts.composer.share > 0;

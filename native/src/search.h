@@ -35,7 +35,4 @@ int search_best(search *q, uint32_t k, uint32_t beam);
 /* P(label | session, prefix), for a label in range. */
 double search_label_probability(search *q, uint32_t label);
 
-/* The last text of a session: sets *begin. */
-size_t last_text(const char *session, size_t session_len, size_t *begin);
-
 #endif

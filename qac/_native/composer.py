@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from qac._native._core import lib
 from qac._native.base import F32, F64, U8, U32, U64, pointer
 
 
@@ -43,6 +46,14 @@ class ComposerArrays:
     association_weight: F32
     settings: Mapping[str, float]
     """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale."""
+
+
+def hash_contexts(symbols: U32) -> U64:
+    """Return a hash of each row of ``symbols``: a context, its newest symbol first."""
+    hashes = np.empty(len(symbols), np.uint64)
+    rows = np.ascontiguousarray(symbols, np.uint32)
+    lib.qac_context_hash(pointer("uint32_t[]", rows), len(rows), rows.shape[1], pointer("uint64_t[]", hashes))
+    return hashes
 
 
 def _ngrams(g: NgramArrays) -> dict[str, Any]:

@@ -13,35 +13,15 @@ The same code serves words in queries and characters in words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from qac._native import NgramArrays, build_slots
+from qac._native import NgramArrays, build_slots, hash_contexts
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
-
-_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
-
-
-def mix(h: U64) -> U64:
-    """Return the finaliser of MurmurHash3, as ``qac_mix`` in native/src/core.h."""
-    h = h ^ (h >> np.uint64(33))
-    h = h * np.uint64(0xFF51AFD7ED558CCD)
-    h = h ^ (h >> np.uint64(33))
-    h = h * np.uint64(0xC4CEB9FE1A85EC53)
-    return h ^ (h >> np.uint64(33))
-
-
-def hash_context(symbols: U32) -> U64:
-    """Return a hash of each row, a context with its oldest symbol first; as ``ngram_find`` in native/src/ngrams.c."""
-    h = np.full(len(symbols), np.uint64(symbols.shape[1]))
-    for column in range(symbols.shape[1] - 1, -1, -1):
-        h = mix(h ^ symbols[:, column].astype(np.uint64)) + _GOLDEN
-    return h
 
 
 @dataclass(frozen=True)
@@ -155,4 +135,4 @@ def _context_table(grams: _Grams) -> tuple[U64, npt.NDArray[np.int64], F64, F64]
     group = np.cumsum(new) - 1
     groups = int(group[-1]) + 1
     shares, freed = _discount(grams.counts, group, groups)
-    return hash_context(contexts[new]), np.bincount(group, minlength=groups), freed, shares
+    return hash_contexts(contexts[new][:, ::-1]), np.bincount(group, minlength=groups), freed, shares
