@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 # Setting up is done again only when what the installation is made from has changed.
 SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
 # setuptools maps these folders into the package (see pyproject.toml).
-MAPPED = $(wildcard data_prep webdemo)
+MAPPED = data_prep
 PYTHON_FILES = setup.py qac tests benchmarks $(MAPPED)
 
 C_FILES = $(wildcard native/src/*.c native/tests/*.c)
@@ -39,7 +39,6 @@ native-test: native/build/test-sanitized ## run the native tests under the addre
 	native/build/test-sanitized
 
 bench: $(VENV)/.installed ## measure quality, speed and size on the sample log
-	$(foreach file,$(wildcard benchmarks/requirements.txt),$(BIN)/python -m pip install --quiet -r $(file))
 	$(BIN)/python benchmarks/run.py
 
 wheel: $(VENV)/.installed-dev ## build the sdist, and from it the wheel, into dist/

@@ -43,28 +43,29 @@ def measure(log: Path, folder: Path, prep_options: list[str], limit: int) -> dic
     prep, prep_seconds, prep_mb = run("prep", str(log), "--out", str(data), *prep_options)
     train, train_seconds, train_mb = run("train", str(data / "train.jsonl"), "--out", str(model))
     test = str(data / "test.jsonl")
-    evaluation, _, _ = run(
-        "eval", test, "--model", str(model), "--baseline", "mfq", "--baseline", "cooc", "--limit", str(limit)
-    )
+    common = ("eval", test, "--model", str(model), "--limit", str(limit))
+    evaluation, _, _ = run(*common, "--baseline", "mfq", "--baseline", "cooc")
+    known_only, _, _ = run(*common, "--no-compose", "--train", str(data / "train.jsonl"))
     return {
         "log": log.name,
         "prep": {"seconds": prep_seconds, "peak_mb": prep_mb, "stats": prep},
         "train": {"seconds": train_seconds, "peak_mb": train_mb, **train},
-        "systems": evaluation["systems"],
+        "systems": {**evaluation["systems"], "qac --no-compose": known_only},
     }
 
 
 def table(results: list[dict[str, Any]]) -> str:
     """Return the results as Markdown."""
     lines = [
-        "| log | system | MRR@10 | Success@1 | Success@10 | BLEU_RR | coverage | MRR@10 at 1 char | p50 µs | p99 µs |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| log | system | MRR@10 | seen | unseen | 1 char | Success@10 | BLEU_RR | coverage | p50 µs | p99 µs |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
         for name, r in result["systems"].items():
-            metrics = (r["mrr@10"], r["success@1"], r["success@10"], r["bleu_rr"], r["coverage"])
-            first = r["by_prefix_length"]["1"]["mrr@10"]
-            cells = [*(f"{m:.3f}" for m in metrics), "-" if first is None else f"{first:.3f}"]
+            first = r["by_prefix_length"]["1"]
+            groups = (r, r["seen"], r["unseen"], first)
+            metrics = [*(g["mrr@10"] for g in groups), r["success@10"], r["bleu_rr"], r["coverage"]]
+            cells = ["-" if m is None else f"{m:.3f}" for m in metrics]
             latency = r["latency_us"]
             lines.append(
                 f"| {result['log']} | {name} | {' | '.join(cells)} | {latency['p50']:.0f} | {latency['p99']:.0f} |"
