@@ -148,7 +148,7 @@ def evaluate(
     """
     check_k(k)
     if not examples:
-        raise InputError("no examples to evaluate: the test set is empty; give the test.jsonl that `qac prep` writes")
+        raise InputError("no examples to ask; give the test.jsonl that `qac prep` writes")
     n = len(examples)
     outcomes = Outcomes.empty(n)
     with progress(n, f"evaluate {suggester.name}", unit=" requests", quiet=quiet) as bar:

@@ -114,7 +114,7 @@ def test_the_warm_up_is_evaluated_but_not_timed(n, warm_up):
 
 
 def test_nothing_to_evaluate_is_refused():
-    with pytest.raises(InputError, match="test set is empty"):
+    with pytest.raises(InputError, match="no examples to ask"):
         evaluate(Scripted({}), [], known=())
 
 

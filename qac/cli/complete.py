@@ -27,12 +27,15 @@ examples:
   qac complete --model my.qac < requests.jsonl
 
 Without --prefix and --prev, requests are read from standard input as JSON lines,
-{"prefix": "n", "prev": ["digital camera"], "k": 5}; "prev" may be a string, prev and k may be left out (test.jsonl's
-"prev_query" and "prev_queries" are understood too). One JSON line is printed for each, in order, at once; a line that
-is not a request gives {"error": ...} and exit status 1 at the end.
+{"prefix": "n", "prev": ["digital camera"], "k": 5}; "prev" may be a string, prev and k may be left out (the lines of
+test.jsonl are understood too). One JSON line is printed for each, in order, at once; a line that is not a request
+gives {"error": ...} and exit status 1 at the end.
 """
 
 _MAX_BEAM = (1 << 31) - 1
+
+_KEYS = ("prefix", "prev", "k", "prev_query", "prev_queries", "next_query", "count")
+"""Of a request; the last four are those of an example besides: it may be asked as it is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +85,7 @@ def _one(completer: Completer, args: argparse.Namespace) -> int:
         print(json.dumps(_to_json(prefix, args.prev, answers, reasons), ensure_ascii=False, indent=2))
         return 0
     if not answers:
-        print(f"nothing to complete {prefix!r} with", file=sys.stderr)
+        print(f"nothing to complete {prefix!r:.80} with", file=sys.stderr)
     width = max((len(a.text) for a in answers), default=0)
     for i, answer in enumerate(answers):
         print(f"{answer.text:<{width}}  {answer.score:7.2%}" + ("  composed" if answer.source == "composed" else ""))
@@ -121,8 +124,12 @@ def _request(line: bytes, default_k: int) -> tuple[str, list[str], int]:
         raise InputError(f'not JSON ({e}); expected {{"prefix": ..., "prev": [...]}}') from e
     if not isinstance(record, dict):
         raise InputError(f'expected an object with "prefix" and "prev", got {type(record).__name__}')
+    for key in record:
+        if key not in _KEYS:
+            raise InputError(f'unknown key {key!r:.60}; a request has "prefix", "prev" and "k"')
     prefix = record.get("prefix", "")
-    prev = record.get("prev", record.get("prev_queries", record.get("prev_query", [])))
+    said = (record.get(key) for key in ("prev", "prev_queries", "prev_query"))
+    prev: Any = next((value for value in said if value not in (None, [])), [])
     if isinstance(prev, str):
         prev = [prev]
     if not isinstance(prefix, str) or not isinstance(prev, list) or not all(isinstance(q, str) for q in prev):

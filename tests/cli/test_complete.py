@@ -66,6 +66,12 @@ def test_no_answer_is_not_an_error_but_is_said(call_qac, model_path):
     assert done.err == "nothing to complete 'xyz\\n' with\n"
 
 
+def test_a_prefix_without_answers_is_not_repeated_at_length(call_qac, model_path):
+    done = call_qac("complete", "--model", model_path, "--no-compose", "--prefix", "xyz" * 1000)
+    assert done.err.startswith("nothing to complete 'xyzxyz")
+    assert len(done.err) < 120
+
+
 def test_explanations(call_qac, model_path):
     request = ("--prev", "running shoes", "--prefix", "n", "-k", 2, "--explain")
     argv = ("complete", "--model", model_path, "--no-compose", *request)
@@ -165,10 +171,12 @@ def test_k_and_explanations_for_all(ask):
         '{"prefix": "n", "k": "5"}',
         '{"prefix": "n", "k": true}',
         '{"prefix": "n", "k": ' + "9" * 5000 + "}",
+        '{"prefx": "n"}',
+        '{"prefix": "n", "' + "x" * 5000 + '": 1}',
         b'{"prefix": "\xff"}',
         b"\x00\x01\x02",
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_a_line_that_is_no_request_is_answered_as_such_and_the_next_is_served(ask, line):
     status, replies = ask('{"prefix": "n"}', line, '{"prefix": "n"}')
@@ -178,6 +186,21 @@ def test_a_line_that_is_no_request_is_answered_as_such_and_the_next_is_served(as
     assert set(replies[1]) == {"error"}
     assert replies[1]["error"].startswith("line 2: ")
     assert len(replies[1]["error"]) < 300
+
+
+def test_a_stranger_among_the_keys_is_named(ask):
+    status, replies = ask('{"prefx": "n", "prev": "running shoes"}')
+    assert status == 1
+    assert replies[0]["error"] == """line 1: unknown key 'prefx'; a request has "prefix", "prev" and "k\""""
+
+
+def test_no_earlier_query_may_be_said_in_every_way(ask):
+    wanted = ask('{"prefix": "n"}')
+    for nothing in ('"prev": null', '"prev_query": null', '"prev_queries": null', '"prev_queries": []', '"prev": []'):
+        assert ask(f'{{"prefix": "n", {nothing}}}') == wanted
+    wanted = ask('{"prefix": "n", "prev": "running shoes"}')
+    assert ask('{"prefix": "n", "prev_query": "running shoes", "prev_queries": []}') == wanted
+    assert ask('{"prefix": "n", "prev_query": "running shoes", "next_query": "nike", "count": 2}') == wanted
 
 
 def test_hard_texts_are_echoed_as_they_came(ask):
