@@ -1,6 +1,11 @@
 """What all subcommands share: how they say that they were called wrongly."""
 
+import subprocess
+import sys
+
 import pytest
+
+import qac
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,32 @@ def test_values_that_preparation_refuses_are_wrong_usage_too(call_qac, tmp_path,
     done = call_qac("prep", tmp_path / "log.tsv", "--out", tmp_path / "data", *options)
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert options[0] in done.err
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["train", "--help"], ["complete", "-k", "0"]])
+def test_what_needs_no_model_loads_no_numpy(argv):
+    code = f"""
+import sys
+from qac.cli import main
+try:
+    main({argv!r})
+except SystemExit:
+    pass
+assert "numpy" not in sys.modules, "loaded"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_interrupt_while_starting_up_is_as_quiet_as_later(run_qac, tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    done = run_qac("complete", "--prefix", "n", env={"PYTHONPATH": str(tmp_path)})
+    assert done == (130, "", "qac: interrupted; nothing was left half-written\n")
+
+
+def test_the_package_offers_what_it_names():
+    for name in qac.__all__:
+        assert name in dir(qac)
+        assert getattr(qac, name) is not None
+    with pytest.raises(AttributeError, match="'qac' has no attribute 'Complete'"):
+        qac.Complete  # noqa: B018
