@@ -158,7 +158,8 @@ def _format_model(d: dict[str, Any]) -> str:
 
 
 def _format_query(d: dict[str, Any]) -> str:
-    lines = [f"{d['query']} (made {d['count']:g} times)"]
+    times = "once" if d["count"] == 1 else f"{d['count']:g} times"
+    lines = [f"{d['query']} (made {times})"]
     lines += [
         f"{'  ' * depth}node {s['node']}: {s['queries']:,} queries, {s['children']} children -> {s['to']}"
         for depth, s in enumerate(d["path"])

@@ -55,6 +55,10 @@ def test_a_prefix_stands_for_its_most_frequent_query(inspect):
     assert out.splitlines()[-1].startswith("mates: ")
 
 
+def test_a_query_made_once(inspect):
+    assert inspect("--prefix", "new lens").out.startswith("new lens (made once)\n")
+
+
 def test_a_prefix_of_nothing_is_refused(inspect):
     done = inspect("--prefix", "xyz")
     assert (done.status, done.out) == (1, "")
