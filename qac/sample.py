@@ -9,12 +9,20 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from qac._version import __version__
 from qac.config import TrainingConfig
 from qac.errors import ModelError, OutputError
+from qac.modelfile import VERSION
+
+# What of this package has a say in training.
+_TRAINING = (
+    *("examples.py", "labels.py", "saving.py", "text.py", "training.py", "xlinear.py"),
+    *("composer/*.py", "features/*.py", "index/*.py", "_native/*.py"),
+)
 
 NOTICE = "The sample log is synthetic: made up by a program from lists of topics. Nobody searched for these things."
 
@@ -60,16 +68,30 @@ def sample_model_path() -> Path:
 
 
 def _fingerprint() -> str:
-    """Return a digest of all that the sample model is made from: another vocabulary, another file."""
-    digest = hashlib.sha256(repr(TrainingConfig()).encode())
-    # Found, not imported: this runs for every request of the command line, and importing would cost more.
-    spec = find_spec("qac.data_prep")
-    assert spec
-    assert spec.submodule_search_locations
-    folder = Path(spec.submodule_search_locations[0])
-    for source in (folder / "sample_log.py", *sorted(folder.glob("sample/*.txt")), *sorted(folder.glob("sample/*.py"))):
-        digest.update(source.read_bytes())
+    """Return a digest of all that the sample model is made from and by: another vocabulary or code, another file."""
+    digest = hashlib.sha256(f"{VERSION} {TrainingConfig()}".encode())
+    for source in _sources():
+        content = source.read_bytes()
+        digest.update(b"%s %d\n" % (source.name.encode(), len(content)))
+        digest.update(content)
     return digest.hexdigest()[:12]
+
+
+def _sources() -> Iterator[Path]:
+    """Yield the files that decide what the sample model becomes, always in the same order."""
+    # Found, not imported: this runs for every request of the command line, and importing would cost more.
+    prep, native = find_spec("qac.data_prep"), find_spec("qac._native._core")
+    assert prep
+    assert prep.submodule_search_locations
+    assert native
+    assert native.origin
+    yield Path(native.origin)
+    for folder, patterns in (
+        (Path(prep.submodule_search_locations[0]), ("*.py", "readers/*.py", "sample/*.py", "sample/*.txt")),
+        (Path(__file__).parent, _TRAINING),
+    ):
+        for pattern in patterns:
+            yield from sorted(folder.glob(pattern))
 
 
 def _is_usable(path: Path) -> bool:

@@ -4,11 +4,13 @@ import functools
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import qac
 from qac import sample
+from qac._native import _core
 from qac.cli import main
 from qac.completer import default_model_path
 from qac.data_prep import sample_log
@@ -74,6 +76,34 @@ def test_another_vocabulary_is_another_file(monkeypatch):
     before = sample.sample_model_path()
     monkeypatch.setattr(sample, "TrainingConfig", lambda: "other settings")
     assert sample.sample_model_path() != before
+
+
+def test_another_format_is_another_file(monkeypatch):
+    before = sample.sample_model_path()
+    monkeypatch.setattr(sample, "VERSION", sample.VERSION + 1)
+    assert sample.sample_model_path() != before
+
+
+def test_other_code_is_another_file(monkeypatch, tmp_path):
+    sources = list(sample._sources())
+    names = {f"{p.parent.name}/{p.name}" for p in sources}
+    assert names >= {
+        *("qac/training.py", "qac/xlinear.py", "composer/fitting.py", "composer/ngrams.py", "index/hybrid.py"),
+        *("data_prep/sample_log.py", "data_prep/pipeline.py"),
+    }
+    assert Path(_core.__file__) in sources
+    assert len(set(sources)) == len(sources)
+    before = sample.sample_model_path()
+    for i, source in enumerate(sources):
+        if source.suffix == ".so" or source.name in ("training.py", "fitting.py"):
+            changed = tmp_path / str(i) / source.name
+            changed.parent.mkdir()
+            changed.write_bytes(source.read_bytes())
+            others = [*sources[:i], changed, *sources[i + 1 :]]
+            monkeypatch.setattr(sample, "_sources", lambda others=others: others)
+            assert sample.sample_model_path() == before  # neither place nor time counts
+            changed.write_bytes(source.read_bytes() + b"\n")
+            assert sample.sample_model_path() != before
 
 
 def test_names_a_folder_that_cannot_be_made(cache):
