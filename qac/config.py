@@ -92,7 +92,7 @@ class ComposerConfig:
     """Chance that the next word is one of the last query's: for the first; where none, some, all words so far are."""
     associate: float = 0.15
     """Chance that the next word is one that follows the last query's words in the log."""
-    associate_top: int = 32
+    associate_top: int = 16
     associate_min: float = 2
     """Associations kept per word; times a pair must have been seen."""
 
