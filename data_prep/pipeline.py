@@ -320,7 +320,7 @@ class _Preparation:
 def _check_logs(logs: Sequence[str], encoding: str) -> list[int | None]:
     """Look into every file before the first is read in full; return their sizes, None for pipes."""
     if logs.count(STDIN) > 1:
-        raise InputError("standard input (-) can be read once only; name it once")
+        raise UsageError("standard input (-) can be read once only; name it once")
     sizes = [size_of(log) for log in logs]
     for log, size in zip(logs, sizes, strict=True):
         if size is not None or (log != STDIN and not os.path.exists(log)):

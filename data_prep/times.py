@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from qac.errors import InputError
+from qac.errors import UsageError
 
 TimeParser = Callable[[str], int]
 
@@ -100,7 +100,7 @@ def time_parser(name: str) -> TimeParser:
         return TIME_FORMATS[name]
     if "%" in name:
         return lambda text: _since_epoch(datetime.strptime(text.strip(), name))
-    raise InputError(
+    raise UsageError(
         f"--time-format {name}: expected one of {', '.join(TIME_FORMATS)} or a pattern with % such as '%Y/%m/%d %H:%M'"
     )
 

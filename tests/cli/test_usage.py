@@ -43,6 +43,7 @@ def test_wrong_usage_is_one_line_with_the_cure_and_status_2(call_qac, argv, star
         ("--split-dates", "2026-06-01,2026-05-01"),
         ("--split-dates", "2026-05-01,2026-06-01", "--split-by", "session"),
         ("--encoding", "utf-16"),
+        ("--time-format", "fortnights"),
     ],
 )
 def test_values_that_preparation_refuses_are_wrong_usage_too(call_qac, tmp_path, options):
@@ -50,6 +51,12 @@ def test_values_that_preparation_refuses_are_wrong_usage_too(call_qac, tmp_path,
     done = call_qac("prep", tmp_path / "log.tsv", "--out", tmp_path / "data", *options)
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert options[0] in done.err
+
+
+def test_standard_input_named_twice_is_wrong_usage(call_qac, tmp_path):
+    done = call_qac("prep", "-", "-", "--out", tmp_path / "data")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "once" in done.err
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], ["train", "--help"], ["complete", "-k", "0"]])
