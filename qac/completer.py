@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from qac._native import NativeError
 from qac.completion import Completion, check_k
-from qac.errors import InputError, ModelError
+from qac.errors import InputError, UsageError, ModelError
 from qac.explain import Explanation, explain
 from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
@@ -41,7 +41,7 @@ class Completer:
 
     def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM, compose: bool = True) -> None:
         if not 0 <= beam < 1 << 31:
-            raise InputError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
+            raise UsageError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
         self._model = model
         self._native = model.native
         self._protocol = model.protocol
