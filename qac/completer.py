@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from qac._native import NativeError
 from qac.completion import Completion, check_k
-from qac.errors import InputError, UsageError, ModelError
+from qac.errors import InputError, ModelError, UsageError
 from qac.explain import Explanation, explain
 from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
