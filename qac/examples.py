@@ -8,12 +8,14 @@ and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_que
 stands for n equal ones). ``prev_query`` may be empty: the first query of a session.
 """
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from qac.errors import InputError
 from qac.text import Protocol, normalize, normalize_prefix
@@ -48,7 +50,7 @@ class Example:
 
 
 def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
-    """Yield the examples of a JSON-lines file, in order.
+    """Yield the examples of a JSON-lines file, in order; a name that ends in .gz is unpacked on the way.
 
     Raises
     ------
@@ -57,14 +59,22 @@ def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
     """
     path = Path(path)
     try:
-        with path.open(encoding="utf-8-sig") as f:
+        with _open(path) as f:
             for number, line in enumerate(f, 1):
                 if line.strip():
                     yield _parse(line, f"{path}:{number}")
     except UnicodeDecodeError as e:
         raise InputError(f"{path} is not UTF-8 text ({e.reason}); give the JSON lines that `qac prep` writes") from e
+    except (gzip.BadGzipFile, EOFError, zlib.error) as e:
+        raise InputError(f"{path} is no gzip file or is cut short ({e}); pack or copy it anew") from e
     except OSError as e:
         raise InputError(f"cannot read {path}: {e.strerror}; give the JSON lines that `qac prep` writes") from e
+
+
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig")
+    return path.open(encoding="utf-8-sig")
 
 
 def normalize_examples(examples: Iterable[Example], protocol: Protocol = "default") -> Iterator[Example]:

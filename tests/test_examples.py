@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -104,3 +105,18 @@ def test_written_examples_are_read_back_as_they_were(tmp_path_factory, written):
     path = tmp_path_factory.mktemp("examples") / "e.jsonl"
     path.write_text("".join(e.to_json() + "\n" for e in written), encoding="utf-8")
     assert list(read_examples(path)) == written
+
+
+def test_packed_examples_are_unpacked(tmp_path):
+    plain, packed = tmp_path / "e.jsonl", tmp_path / "e.jsonl.gz"
+    plain.write_text(Example(("a",), "b", "bé").to_json() + "\n", encoding="utf-8")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert list(read_examples(packed)) == list(read_examples(plain))
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"{}\n", lambda b: b[:12] + b"\xff" * 20])
+def test_damaged_packed_examples_are_named(tmp_path, damage):
+    path = tmp_path / "e.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(b'{"next_query": "a"}\n' * 100)))
+    with pytest.raises(InputError, match=r"e\.jsonl\.gz is no gzip file or is cut short .*; pack or copy it anew"):
+        list(read_examples(path))

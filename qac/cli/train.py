@@ -228,7 +228,7 @@ def _format(s: dict[str, Any]) -> str:
     if s["examples"]:
         lines.append(f"loss per step {s['loss_without_session']:.3f} without the session, {s['loss']:.3f} with it")
     else:
-        lines.append("no session has two queries: completions will be by popularity alone")
+        lines.append("no session has two queries: completions will not depend on the session")
     if "valid" in s:
         v = s["valid"]
         lines.append(
