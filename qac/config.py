@@ -54,7 +54,7 @@ class RankerConfig:
     """How rankers learn."""
 
     loss: Loss = "softmax"
-    l2: float = 0.1
+    l2: float = 0.05
     """Weight of the penalty |w|^2 / 2, against losses summed over examples."""
     tolerance: float = 1e-4
     """Learning stops when one pass gains less than this share of the loss."""
@@ -116,7 +116,7 @@ class TrainingConfig:
     """How many earlier queries of the session the rankers see."""
     age_decay: float = 0.5
     word_weight: float = 1.0
-    bigram_weight: float = 1.0
+    bigram_weight: float = 0.5
     query_weight: float = 1.0
     use_prefix: bool = False
     """Whether rankers also see the typed prefix (as in the published system)."""
