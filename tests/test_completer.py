@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -271,3 +273,19 @@ def test_damage_met_while_answering_is_an_error_that_names_the_file(model_path, 
 def test_the_default_model_is_the_one_the_environment_names(monkeypatch):
     monkeypatch.setenv("QAC_MODEL", "/some/where.qac")
     assert str(default_model_path()) == "/some/where.qac"
+
+
+def test_serving_loads_nothing_that_learns():
+    code = "import sys, qac.completer; print(*(m for m in sys.modules if not m.startswith('numpy')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    learning = (
+        "scipy",
+        "sklearn",
+        "tqdm",
+        "marisa_trie",
+        "qac.training",
+        "qac.xlinear",
+        "qac.features",
+        "qac.data_prep",
+    )
+    assert [m for m in loaded if m.startswith(learning)] == []
