@@ -103,7 +103,7 @@ class Completer:
             found = self._native.complete(typed, self._session(prev), k, self._beam, self._compose)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return [Completion(text, score, "composed" if composed else "index") for text, score, composed in found]
+        return [Completion(text, score, "composed" if composed else "index") for text, score, composed, _ in found]
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str, k: int = 10) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.

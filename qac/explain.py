@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from qac import _native
 from qac._native import NODE_CLUSTERED
+from qac.completion import MAX_K
 from qac.index.tree import LabelTree
 from qac.model import LoadedModel
 
@@ -77,15 +78,14 @@ def explain(
     model: LoadedModel, prefix: bytes, session: bytes, text: str, *, k: int, beam: int, compose: bool
 ) -> Explanation | None:
     """Return why ``text`` is scored as it is; None where it is no answer to the request."""
-    for n in (k, _native.MAX_K):
+    for n in (k, MAX_K):
         found = model.native.complete(prefix, session, n, beam, compose)
-        texts = [answer[0] for answer in found]
-        if text in texts:
+        answer = next((a for a in found if a[0] == text), None)
+        if answer:
             break
     else:
         return None
-    at = texts.index(text)
-    score, composed = found[at][1], model.native.composed_share(at)
+    _, score, _, composed = answer
     repeats = bool(session) and session.rsplit(b"\n", 1)[-1] == text.encode("utf-8")
     label = model.native.find_label(text.encode("utf-8"))
     if label is None:

@@ -148,7 +148,6 @@ def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
     g = NgramArrays(
         order=int(order),
         unigram=file.array(f"{name}.unigram", "<f4"),
-        freed=0.0,
         slot_hash=file.array(f"{name}.slot_hash", "<u8"),
         slot_id=file.array(f"{name}.slot_id", "<u4"),
         context_end=file.array(f"{name}.context_end", "<u4"),

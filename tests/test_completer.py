@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qac import _native
 from qac.completer import Completer, default_model_path
 from qac.completion import MAX_K, Completion
 from qac.config import IndexConfig, TrainingConfig
@@ -273,6 +274,10 @@ def test_damage_met_while_answering_is_an_error_that_names_the_file(model_path, 
 def test_the_default_model_is_the_one_the_environment_names(monkeypatch):
     monkeypatch.setenv("QAC_MODEL", "/some/where.qac")
     assert str(default_model_path()) == "/some/where.qac"
+
+
+def test_the_largest_k_is_the_core_s():
+    assert _native.MAX_K == MAX_K
 
 
 def test_serving_loads_nothing_that_learns():

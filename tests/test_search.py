@@ -168,8 +168,8 @@ def requests(draw):
 
 def complete(native, prefix, queries, k, beam=0):
     found = native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
-    assert not any(composed for _, _, composed in found)
-    return [(text, score) for text, score, _ in found]
+    assert not any(composed or share for _, _, composed, share in found)
+    return [(text, score) for text, score, _, _ in found]
 
 
 def assert_are_the_best(found, scores, texts, k):

@@ -30,8 +30,7 @@ static int write_answer(qac_answer *answer, const mixed *x, const char *from, si
     if (text_size - *at < len || *at + len > UINT32_MAX)
         return QAC_EINVAL;
     memcpy(text + *at, from, len);
-    *answer = (qac_answer){x->label, (uint32_t)*at, (uint32_t)(*at + len), x->score,
-                           x->by_composer > 0 && x->score > 0 ? x->by_composer / x->score : 0};
+    *answer = (qac_answer){x->label, (uint32_t)*at, (uint32_t)(*at + len), x->score, x->share};
     *at += len;
     return QAC_OK;
 }
@@ -41,7 +40,7 @@ static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint
     const double score = by_tree + by_composer;
     if (!(score >= 0)) /* not a number: only in a damaged file */
         return (mixed){0, 0, label, composed};
-    return (mixed){score, by_composer, label, composed};
+    return (mixed){score, score > 0 ? by_composer / score : 0, label, composed};
 }
 
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
@@ -94,9 +93,7 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
     qsort(out, *n, sizeof *out, by_score);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *n && kept < k; i++) {
-        const double share_of_composer = out[i].score > 0 ? out[i].by_composer / out[i].score : 0;
         out[i].score = all > 0 && out[i].score < all ? out[i].score / all : all > 0;
-        out[i].by_composer = share_of_composer * out[i].score;
         if (out[i].label != QAC_NO_ID || out[i].score >= c->least || kept == 0)
             out[kept++] = out[i];
     }

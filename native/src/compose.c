@@ -303,8 +303,6 @@ static void read_prefix(compose_scratch *s)
     s->head = s->prefix_len;
     while (s->head > 0 && p[s->head - 1] != ' ')
         s->head--;
-    s->head_length = code_points(p, s->head);
-    s->at_word_start = s->head == s->prefix_len;
     hypothesis *h = &s->typed;
     *h = (hypothesis){.probability = 1, .next_copied = 0};
     start_history(&s->c->word, h->history);
@@ -319,7 +317,7 @@ static void read_prefix(compose_scratch *s)
         }
         i++;
     }
-    h->length = s->head_length;
+    h->length = code_points(p, s->head);
     if (!(h->probability > UNLIKELIEST)) /* it has been typed, however unlikely */
         h->probability = UNLIKELIEST;
     const qac_label_strings words = word_strings(s->c);

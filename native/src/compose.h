@@ -50,8 +50,6 @@ typedef struct qac_compose_scratch {
     const qac_composer *c;
     const char *prefix;
     size_t prefix_len, head;  /* head: bytes of the finished words, the space behind them included */
-    uint32_t head_length;     /* in code points */
-    bool at_word_start;       /* nothing of the next word is typed */
     uint32_t lo, hi;          /* vocabulary words that start with the unfinished one */
     uint32_t session[COMPOSE_SESSION], n_session;
     weighted_word associated[COMPOSE_ASSOCIATED];

@@ -25,7 +25,7 @@ typedef struct {
 /* An answer of tree, composer or both, before its text is written. */
 typedef struct qac_mixed {
     double score;
-    double by_composer; /* what the composer gave of it */
+    double share;      /* how much of it is the composer's, 0..1 */
     uint32_t label;    /* QAC_NO_ID: composed */
     uint32_t composed; /* index into the composer's best */
 } mixed;

@@ -14,11 +14,10 @@ from qac._native.base import F32, F64, U8, U32, U64, pointer
 
 @dataclass(frozen=True)
 class NgramArrays:
-    """``qac_ngrams`` and ``freed``: the share of probability, without context, left for symbols outside the model."""
+    """``qac_ngrams``. What ``unigram`` leaves of 1 is for symbols outside the model."""
 
     order: int
     unigram: F32
-    freed: float
     slot_hash: U64
     slot_id: U32
     context_end: U32

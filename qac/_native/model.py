@@ -141,8 +141,8 @@ class Model:
 
     def complete(
         self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = False
-    ) -> list[tuple[str, float, bool]]:
-        """Return up to ``k`` answers, best first: text, score, and whether it is composed (no label)."""
+    ) -> list[tuple[str, float, bool, float]]:
+        """Return up to ``k`` answers, best first: text, score, whether it is no label, the composer's share of the score."""
         b = self._buffers(k)
         code = lib.qac_complete(
             self._handle,
@@ -167,14 +167,9 @@ class Model:
         answers = b.answers_view[: n * _ANSWER.size]
         text = b.view[: answers_end(b.answers, n)]
         return [
-            (text[begin:end].decode(), score, label == NO_ID)
-            for label, begin, end, score, _ in _ANSWER.iter_unpack(answers)
+            (text[begin:end].decode(), score, label == NO_ID, share)
+            for label, begin, end, score, share in _ANSWER.iter_unpack(answers)
         ]
-
-    def composed_share(self, answer: int) -> float:
-        """Return how much of a score is the composer's: of the given answer of this thread's last request."""
-        share: float = self._buffers(1).answers[answer].composed
-        return share
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
         """Return the label range ``(lo, hi)`` of a prefix."""

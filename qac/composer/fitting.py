@@ -67,7 +67,7 @@ def fit_composer(
         association=association,
         association_weight=association_weight,
         settings={
-            "unknown": word.freed,
+            "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),
             "share": _share(labels) if config.share is None else config.share,
             "copy_start": config.copy_start,
             "copy_none": config.copy_none,

@@ -53,7 +53,7 @@ def fit_ngrams(sequences: U32, ends: npt.NDArray[np.int64], weights: F64, n_symb
         levels.append(_lower(levels[-1], n, n_symbols + 1))
     levels.reverse()  # order 1 first
     unigram = levels[0]
-    discounted, freed = _discount(unigram.counts, np.zeros(len(unigram.counts), np.int64), 1)
+    discounted, _ = _discount(unigram.counts, np.zeros(len(unigram.counts), np.int64), 1)
     probability = np.zeros(n_symbols + 1)
     probability[unigram.symbols[:, 0]] = discounted
     tables = [_context_table(grams) for grams in levels[1:]]
@@ -64,7 +64,6 @@ def fit_ngrams(sequences: U32, ends: npt.NDArray[np.int64], weights: F64, n_symb
     return NgramArrays(
         order=order,
         unigram=probability.astype(np.float32),
-        freed=float(freed[0]),
         slot_hash=slot_hash,
         slot_id=slot_id,
         context_end=np.cumsum(sizes, dtype=np.uint64).astype(np.uint32),
