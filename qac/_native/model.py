@@ -142,7 +142,10 @@ class Model:
     def complete(
         self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = False
     ) -> list[tuple[str, float, bool, float]]:
-        """Return up to ``k`` answers, best first: text, score, whether it is no label, the composer's share of the score."""
+        """Return up to ``k`` answers, best first.
+
+        Each is its text, its score, whether it is composed (no label), and how much of the score is the composer's.
+        """
         b = self._buffers(k)
         code = lib.qac_complete(
             self._handle,

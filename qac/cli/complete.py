@@ -151,7 +151,7 @@ def _format_explanation(e: Explanation) -> str:
         return "    never made in the log: composed of its words"
     times = "once" if e.count == 1 else f"{e.count:g} times"
     lines = [f"    made {times} in the log; {e.prior:.2%} before the session, {e.probability:.2%} with it"]
-    if e.composed > 0:
+    if e.composed >= 0.005:
         lines[0] += f"; {e.composed:.0%} of the score from the composer"
     if e.repeats:
         lines.append("    the last query itself: seldom wanted again, so scored low")
