@@ -202,22 +202,22 @@ int qac_word_hash(const char *text, const uint64_t *end, uint64_t n, uint64_t *h
 /* ---- composer ------------------------------------------------------------------------------------------------------
  *
  * Queries that nobody made before: an n-gram model of words, mixed with words of the last query and words that follow
- * its words, and an n-gram model of characters for words that are in no query.
+ * its words, and an n-gram model of the queries' characters, for words that are in no query and as a second opinion.
  */
 
-/* An n-gram model (interpolated back-off). Symbols 0 .. words-1; `words` is the end, words + 1 the start of a sequence. */
+/* An n-gram model (interpolated back-off) as a trie. Symbols 0 .. words-1; `words` is the end, words + 1 the start of a
+ * sequence. Nodes are n-grams: 0 .. words + 1 the symbols themselves, from words + 2 on the entries, shorter ones first,
+ * then by the node of all but the last symbol, then by the last symbol. The first `contexts` nodes may have children. */
 typedef struct {
     uint32_t order;             /* longest n-gram, 2..8; 0: no model */
     uint32_t words;
     const float *unigram;       /* [words + 1] */
-    const uint64_t *slot_hash;  /* contexts: symbols, newest first -> number */
-    const uint32_t *slot_id;
-    uint64_t slots;
-    const uint32_t *context_end; /* [contexts] its entries end here */
+    const uint32_t *child_end;  /* [contexts] a node's children are the entries [child_end[node - 1], child_end[node]) */
     const float *backoff;       /* [contexts] what the shorter context gets */
+    const uint32_t *shorter;    /* [contexts - words - 2] of an entry: the node without its first symbol */
     uint32_t contexts;
-    const uint32_t *next;       /* [entries] symbols, ascending within a context */
-    const float *weight;        /* [entries] */
+    const uint32_t *next;       /* [entries] last symbols, ascending among a node's children */
+    const float *weight;        /* [entries] discounted shares */
     uint32_t entries;
 } qac_ngrams;
 
@@ -244,11 +244,9 @@ typedef struct {
                                                          are among them; start: no words yet */
     double associate;           /* share of the associations */
     double length_discount, length_scale; /* probability * length_scale / length^length_discount */
+    double spelling;            /* share of the characters' opinion on how a query goes on, 0..1 */
     double least;               /* composed answers of a smaller score are not given, unless there is no other */
 } qac_composer;
-
-/* Hashes of n contexts of `length` symbols each, newest first, for the tables of n-gram models. */
-void qac_context_hash(const uint32_t *symbols, uint64_t n, uint32_t length, uint64_t *hash);
 
 /* ---- model and search -------------------------------------------------------------------------------------------- */
 

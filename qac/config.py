@@ -77,8 +77,10 @@ class ComposerConfig:
     enabled: bool = True
     order: int = 3
     """Longest n-gram of words."""
-    character_order: int = 6
-    """Longest n-gram of characters, for words that are in no query."""
+    character_order: int = 7
+    """Longest n-gram of characters."""
+    spelling: float | None = None
+    """How much characters count beside words for the word being typed, 0 to 1. None: by how likely new queries are."""
     count_cap: int = 3
     """A query counts at most this often in the model of words: what is popular is known as a whole."""
     share: float | None = None
@@ -100,8 +102,9 @@ class ComposerConfig:
         _require("order", self.order, 2, 8)
         _require("character_order", self.character_order, 2, 8)
         _require("count_cap", self.count_cap, 1, 1 << 20)
-        if self.share is not None:
-            _require("share", self.share, 0, 1)
+        for name in ("share", "spelling"):
+            if getattr(self, name) is not None:
+                _require(name, getattr(self, name), 0, 1)
         _require("least", self.least, 0, 1)
         for name in ("copy_start", "copy_none", "copy_some", "copy_all", "associate"):
             _require(name, getattr(self, name), 0, 0.5)

@@ -148,15 +148,16 @@ def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
     g = NgramArrays(
         order=int(order),
         unigram=file.array(f"{name}.unigram", "<f4"),
-        slot_hash=file.array(f"{name}.slot_hash", "<u8"),
-        slot_id=file.array(f"{name}.slot_id", "<u4"),
-        context_end=file.array(f"{name}.context_end", "<u4"),
+        child_end=file.array(f"{name}.child_end", "<u4"),
         backoff=file.array(f"{name}.backoff", "<f4"),
+        shorter=file.array(f"{name}.shorter", "<u4"),
         next=file.array(f"{name}.next", "<u4"),
         weight=file.array(f"{name}.weight", "<f4"),
     )
     _require_equal(
-        (len(g.slot_hash), len(g.slot_id)), (len(g.context_end), len(g.backoff)), (len(g.next), len(g.weight))
+        (len(g.child_end), len(g.backoff)),
+        (len(g.unigram) + 1 + len(g.shorter), len(g.backoff) if g.order else 0),
+        (len(g.next), len(g.weight)),
     )
     return g
 

@@ -104,10 +104,9 @@ def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
     for name, g in (("word", c.word), ("char", c.character)):
         sections |= {
             f"{name}.unigram": g.unigram,
-            f"{name}.slot_hash": g.slot_hash,
-            f"{name}.slot_id": g.slot_id,
-            f"{name}.context_end": g.context_end,
+            f"{name}.child_end": g.child_end,
             f"{name}.backoff": g.backoff,
+            f"{name}.shorter": g.shorter,
             f"{name}.next": g.next,
             f"{name}.weight": g.weight,
         }

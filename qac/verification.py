@@ -118,8 +118,9 @@ def _verify_composer(c: ComposerArrays, require: _Require) -> None:
 
 
 def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
-    require(_grouped(g.context_end, g.next), "what follows a context does not ascend")
-    require(_names_each_once(g.slot_id, len(g.backoff)), "a table of contexts does not name each once")
+    require(_grouped(g.child_end, g.next), "what follows a context does not ascend")
+    longer = np.arange(len(g.unigram) + 1, len(g.backoff))
+    require(bool((g.shorter < longer).all()), "an n-gram's link does not lead to a shorter one")
     for values in (g.unigram, g.backoff, g.weight):
         require(_probabilities(values), "an n-gram's weight is not a probability")
 

@@ -2,37 +2,12 @@
 #ifndef QAC_COMPOSE_H
 #define QAC_COMPOSE_H
 
-#include "ngrams.h"
+#include "mixture.h"
 
 enum {
-    COMPOSE_WORDS = 8,      /* most words added to what is typed */
-    COMPOSE_LOCAL = 64,     /* words of this request that are not in the vocabulary */
-    COMPOSE_SESSION = 24,   /* distinct words of the last query that are looked at, among its first COMPOSE_LOCAL */
     COMPOSE_CANDIDATES = 96,
-    COMPOSE_ASSOCIATED = 256,
     COMPOSE_STATES = 256    /* hypotheses of one request, all in all */
 };
-
-/* A sequence of words so far: the typed ones and those chosen. */
-typedef struct {
-    double probability;
-    double bound;             /* no completion of it scores higher */
-    uint32_t history[QAC_MAX_ORDER]; /* newest first; the start repeats */
-    uint32_t length;          /* code points */
-    uint32_t used;            /* bit i: word i of the last query is among its words */
-    uint32_t n_words;         /* all its words */
-    uint32_t n_copied;        /* of them, words of the last query */
-    uint32_t next_copied;     /* place in the last query behind the last word, or COMPOSE_SESSION */
-    uint32_t added[COMPOSE_WORDS];
-    uint8_t n_added;
-    bool ended;
-} hypothesis;
-
-typedef struct {
-    const char *text;
-    uint32_t len;
-    double probability;       /* by its characters */
-} local_word;
 
 typedef struct {
     double score;             /* probability, length taken into account */
@@ -40,28 +15,11 @@ typedef struct {
     uint32_t state;
 } composed;
 
-typedef struct {
-    uint32_t word;
-    double weight;
-} weighted_word;
-
 typedef struct qac_compose_scratch {
-    /* the request */
-    const qac_composer *c;
-    const char *prefix;
-    size_t prefix_len, head;  /* head: bytes of the finished words, the space behind them included */
-    uint32_t lo, hi;          /* vocabulary words that start with the unfinished one */
-    uint32_t session[COMPOSE_SESSION], n_session;
-    weighted_word associated[COMPOSE_ASSOCIATED];
-    uint32_t n_associated;
-    double associated_floor;  /* weight of those that are candidates where nothing is typed of the word */
-    local_word local[COMPOSE_LOCAL];
-    uint32_t n_local;
-    char generated[COMPOSE_LOCAL * 64];
-    uint32_t n_generated;
-    hypothesis typed;         /* the finished words */
+    request r;
     double prefix_probability;/* of all queries that start with the prefix */
-    /* the search */
+    double associated_floor;  /* weight of those that are candidates where nothing is typed of the word */
+    speller speller;
     hypothesis states[COMPOSE_STATES];
     uint32_t n_states;
     uint32_t open[COMPOSE_STATES], n_open;

@@ -30,7 +30,7 @@ from qac._native.base import (
     CorruptError,
     NativeError,
 )
-from qac._native.composer import ComposerArrays, NgramArrays, hash_contexts
+from qac._native.composer import ComposerArrays, NgramArrays
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
 from qac._native.strings import common_prefixes, decode_label, encode_labels, word_slots
@@ -78,7 +78,6 @@ __all__ = [
     "common_prefixes",
     "decode_label",
     "encode_labels",
-    "hash_contexts",
     "terms",
     "train_softmax",
     "vectorize",

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from qac._native._core import lib
 from qac._native.base import F32, F64, U8, U32, U64, pointer
 
 
@@ -18,10 +17,9 @@ class NgramArrays:
 
     order: int
     unigram: F32
-    slot_hash: U64
-    slot_id: U32
-    context_end: U32
+    child_end: U32
     backoff: F32
+    shorter: U32
     next: U32
     weight: F32
 
@@ -44,15 +42,7 @@ class ComposerArrays:
     association: U32
     association_weight: F32
     settings: Mapping[str, float]
-    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale."""
-
-
-def hash_contexts(symbols: U32) -> U64:
-    """Return a hash of each row of ``symbols``: a context, its newest symbol first."""
-    hashes = np.empty(len(symbols), np.uint64)
-    rows = np.ascontiguousarray(symbols, np.uint32)
-    lib.qac_context_hash(pointer("uint32_t[]", rows), len(rows), rows.shape[1], pointer("uint64_t[]", hashes))
-    return hashes
+    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale, spelling."""
 
 
 def _ngrams(g: NgramArrays) -> dict[str, Any]:
@@ -60,11 +50,9 @@ def _ngrams(g: NgramArrays) -> dict[str, Any]:
         "order": g.order,
         "words": len(g.unigram) - 1,
         "unigram": pointer("float[]", g.unigram),
-        "slot_hash": pointer("uint64_t[]", g.slot_hash),
-        "slot_id": pointer("uint32_t[]", g.slot_id),
-        "slots": len(g.slot_hash),
-        "context_end": pointer("uint32_t[]", g.context_end),
+        "child_end": pointer("uint32_t[]", g.child_end),
         "backoff": pointer("float[]", g.backoff),
+        "shorter": pointer("uint32_t[]", g.shorter),
         "contexts": len(g.backoff),
         "next": pointer("uint32_t[]", g.next),
         "weight": pointer("float[]", g.weight),

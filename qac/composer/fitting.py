@@ -16,7 +16,7 @@ from qac.config import ComposerConfig
 from qac.labels import LabelTable
 
 _FREQUENT: Final = 256
-_MAX_WORD_CHARACTERS: Final = 40
+_OF_EACH_WORD: Final = 2
 
 
 def fit_composer(
@@ -44,14 +44,15 @@ def fit_composer(
     word = fit_ngrams(
         tokens, ends, np.minimum(np.floor(labels.counts), config.count_cap).clip(1), len(words), config.order
     )
-    alphabet, characters, word_ends = _spell(words)
-    character = fit_ngrams(characters, word_ends, np.ones(len(word_ends)), len(alphabet), config.character_order)
+    alphabet, characters, text_ends = _spell([labels.texts[i] for i in _telling(tokens, ends)])
+    character = fit_ngrams(characters, text_ends, np.ones(len(text_ends)), len(alphabet), config.character_order)
     association_end, association, association_weight = _associations(
         words, labels, tokens, ends, sessions, led_to, config
     )
     text, block = _native.encode_labels(words)
     slot_hash, slot_id = _native.word_slots(words)
     known = word.unigram[:-1]
+    new = _new_queries(labels)
     return ComposerArrays(
         word=word,
         character=character,
@@ -68,7 +69,7 @@ def fit_composer(
         association_weight=association_weight,
         settings={
             "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),
-            "share": _share(labels) if config.share is None else config.share,
+            "share": _share(new) if config.share is None else config.share,
             "copy_start": config.copy_start,
             "copy_none": config.copy_none,
             "copy_some": config.copy_some,
@@ -77,18 +78,28 @@ def fit_composer(
             "least": config.least,
             "length_discount": length_discount,
             "length_scale": length_scale,
+            "spelling": _spelling(new) if config.spelling is None else config.spelling,
         },
     )
 
 
-def _share(labels: LabelTable) -> float:
-    """Return the composer's share, from how likely the next query is a new one.
+def _new_queries(labels: LabelTable) -> float:
+    """Return the chance that the next query is a new one: the share of those made once (Good 1953, Turing's estimate)."""
+    return float(labels.counts[labels.counts <= 1].sum() / labels.counts.sum())
 
-    That chance is estimated by the share of queries made once (Good 1953, Turing's estimate). A new query is seldom one
-    that the composer puts first, so its odds count a hundredth; where few queries are new a small share still helps.
+
+def _share(new: float) -> float:
+    """Return the composer's share, from the chance of a new query.
+
+    A new query is seldom one that the composer puts first, so the odds count a hundredth; where few queries are new a
+    small share still helps.
     """
-    new = float(labels.counts[labels.counts <= 1].sum() / labels.counts.sum())
     return max(0.02, 0.01 * new / (1 - new + 0.01 * new))
+
+
+def _spelling(new: float) -> float:
+    """Return the share of characters, from the chance of a new query: where few are new they gain nothing."""
+    return 0.25 * new if new > 0.2 else 0.0
 
 
 def _tokenise(texts: Sequence[str]) -> tuple[list[str], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
@@ -99,11 +110,24 @@ def _tokenise(texts: Sequence[str]) -> tuple[list[str], npt.NDArray[np.uint32], 
     return words, np.fromiter((number[w] for s in split for w in s), np.uint32, count=int(ends[-1])), ends
 
 
-def _spell(words: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    short = [w for w in words if len(w) <= _MAX_WORD_CHARACTERS] or [w[:_MAX_WORD_CHARACTERS] for w in words]
-    points = np.frombuffer("".join(short).encode("utf-32-le"), np.uint32)
+def _telling(tokens: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the queries that show how words are written: for each word two of those that have it, drawn at random.
+
+    All queries would say the same words again and again: no better, and ten times as much where queries are templated.
+    """
+    query = np.repeat(np.random.default_rng(0).permutation(len(ends)), np.diff(ends, prepend=0))
+    order = np.lexsort((query, tokens))
+    word = tokens[order]
+    telling = np.ones(len(word), bool)
+    telling[_OF_EACH_WORD:] = word[_OF_EACH_WORD:] != word[:-_OF_EACH_WORD]
+    place = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    return np.unique(place[order[telling]])
+
+
+def _spell(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    points = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
     alphabet, numbers = np.unique(points, return_inverse=True)
-    return alphabet.astype(np.uint32), numbers.astype(np.uint32), np.cumsum([len(w) for w in short], dtype=np.int64)
+    return alphabet.astype(np.uint32), numbers.astype(np.uint32), np.cumsum([len(t) for t in texts], dtype=np.int64)
 
 
 def _associations(

@@ -17,22 +17,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from qac._native import NgramArrays, build_slots, hash_contexts
+from qac._native import NgramArrays
 
 U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Grams:
-    """Distinct n-grams of one order, sorted, and their counts."""
+class _Level:
+    """The distinct n-grams of one length, ascending by (n-gram without its last symbol, last symbol)."""
 
-    symbols: U32
+    parent: I64
+    """The n-gram without its last symbol, numbered within its level, as ``shorter``."""
+    last: U32
+    shorter: I64
+    """The n-gram without its first symbol."""
     counts: F64
 
 
-def fit_ngrams(sequences: U32, ends: npt.NDArray[np.int64], weights: F64, n_symbols: int, order: int) -> NgramArrays:
+def fit_ngrams(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) -> NgramArrays:
     """Return the model of ``sequences``.
 
     Parameters
@@ -47,71 +51,64 @@ def fit_ngrams(sequences: U32, ends: npt.NDArray[np.int64], weights: F64, n_symb
     order : int
         Longest n-gram, 2 or more.
     """
-    tokens, weight, place = _pad(sequences, ends, weights, n_symbols, order)
-    levels = [_distinct(_windows(tokens, place, order), weight[place])]
-    for n in range(order - 1, 0, -1):
-        levels.append(_lower(levels[-1], n, n_symbols + 1))
-    levels.reverse()  # order 1 first
-    unigram = levels[0]
-    discounted, _ = _discount(unigram.counts, np.zeros(len(unigram.counts), np.int64), 1)
-    probability = np.zeros(n_symbols + 1)
-    probability[unigram.symbols[:, 0]] = discounted
-    tables = [_context_table(grams) for grams in levels[1:]]
-    context_hash = np.concatenate([t[0] for t in tables])
-    sizes = np.concatenate([t[1] for t in tables])
-    backoff = np.concatenate([t[2] for t in tables])
-    slot_hash, slot_id = build_slots(context_hash)
+    levels = _count(sequences, ends, weights, n_symbols, order)
+    counts = np.bincount(levels[0].last, minlength=n_symbols + 1).astype(np.float64)
+    discounted, _ = _discount(counts, np.zeros(len(counts), np.int64), 1)
+    parents = n_symbols + 2  # symbols alone are the first contexts
+    child_end, backoff, shorter, weight = [], [], [], []
+    for level in levels:
+        shares, freed = _discount(level.counts, level.parent, parents)
+        child_end.append(np.bincount(level.parent, minlength=parents))
+        backoff.append(freed)
+        weight.append(shares)
+        parents = len(level.last)
+    first = 0  # number of a level's first node
+    for level in levels[:-1]:
+        shorter.append(level.shorter + first)
+        first = n_symbols + 2 if first == 0 else first + len(shorter[-2])
     return NgramArrays(
         order=order,
-        unigram=probability.astype(np.float32),
-        slot_hash=slot_hash,
-        slot_id=slot_id,
-        context_end=np.cumsum(sizes, dtype=np.uint64).astype(np.uint32),
-        backoff=backoff.astype(np.float32),
-        next=np.concatenate([grams.symbols[:, -1] for grams in levels[1:]]).astype(np.uint32),
-        weight=np.concatenate([t[3] for t in tables]).astype(np.float32),
+        unigram=discounted.astype(np.float32),
+        child_end=np.cumsum(np.concatenate(child_end)).astype(np.uint32),
+        backoff=np.concatenate(backoff).astype(np.float32),
+        shorter=np.concatenate([*shorter, np.empty(0, np.int64)]).astype(np.uint32),
+        next=np.concatenate([level.last for level in levels]).astype(np.uint32),
+        weight=np.concatenate(weight).astype(np.float32),
     )
 
 
-def _pad(
-    sequences: U32, ends: npt.NDArray[np.int64], weights: F64, n_symbols: int, order: int
-) -> tuple[U32, F64, npt.NDArray[np.int64]]:
-    """Put ``order - 1`` starts before and one end behind each sequence.
-
-    Returns the symbols, the weight of each, and the places of those that are predicted.
-    """
+def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) -> list[_Level]:
+    """Return the n-grams of 2 .. order symbols."""
     lengths = np.diff(ends, prepend=0)
-    padded = lengths + order
-    total = int(padded.sum())
-    tokens = np.full(total, n_symbols + 1, np.uint32)
-    last = np.cumsum(padded) - 1
-    tokens[last] = n_symbols
-    shift = np.repeat((last + 1 - padded) + (order - 1) - (ends - lengths), lengths)
-    tokens[np.arange(len(sequences)) + shift] = sequences
-    return tokens, np.repeat(weights, padded), np.flatnonzero(tokens != n_symbols + 1)
+    framed = lengths + 2
+    start = np.cumsum(framed) - framed
+    tokens = np.full(int(framed.sum()), n_symbols, np.uint32)
+    tokens[start] = n_symbols + 1
+    tokens[np.arange(len(sequences)) + np.repeat(start + 1 - (ends - lengths), lengths)] = sequences
+    weight = np.repeat(weights, framed)
+    place = np.arange(len(tokens)) - np.repeat(start, framed)  # symbols before
+    ids = tokens.astype(np.int64)  # of the n-gram that ends at each symbol
+    levels: list[_Level] = []
+    for n in range(2, order + 1):
+        at = np.flatnonzero(place >= n - 1)
+        parent = ids[at - 1]
+        key = parent * (n_symbols + 2) + tokens[at]
+        distinct, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        at_start = place[at] == n - 1
+        # Here as often as they occur; below, the levels that have a longer one replace that.
+        counted = at if n == order else at[at_start]
+        counts = np.bincount(inverse if n == order else inverse[at_start], weight[counted], minlength=len(distinct))
+        level = _Level(distinct // (n_symbols + 2), tokens[at[first]], ids[at[first]], counts)
+        if levels:  # each distinct n-gram counts once for what it ends in
+            levels[-1].counts[:] += np.bincount(level.shorter, minlength=len(levels[-1].counts))
+        levels.append(level)
+        ids = np.full(len(tokens), -1, np.int64)
+        ids[at] = inverse
+    return levels
 
 
-def _windows(tokens: U32, place: npt.NDArray[np.int64], n: int) -> U32:
-    return np.stack([tokens[place - (n - 1 - i)] for i in range(n)], axis=1)
-
-
-def _distinct(windows: U32, counts: F64) -> _Grams:
-    order = np.lexsort(windows.T[::-1])
-    rows = windows[order]
-    new = np.ones(len(rows), bool)
-    new[1:] = (rows[1:] != rows[:-1]).any(axis=1)
-    return _Grams(rows[new], np.add.reduceat(counts[order], np.flatnonzero(new)))
-
-
-def _lower(grams: _Grams, n: int, start: int) -> _Grams:
-    """Return the n-grams that the (n+1)-grams end in: counted once for each symbol before, at the start in full."""
-    shorter = grams.symbols[:, 1:]
-    at_start = grams.symbols[:, 1] == start if n > 1 else np.zeros(len(shorter), bool)
-    return _distinct(shorter, np.where(at_start, grams.counts, 1.0))
-
-
-def _discount(counts: F64, group: npt.NDArray[np.int64], groups: int) -> tuple[F64, F64]:
-    """Return each count lowered and divided by its group's sum, and per group the share set free."""
+def _discount(counts: F64, group: I64, groups: int) -> tuple[F64, F64]:
+    """Return each count lowered and divided by its group's sum, and per group the share set free (all of an empty one)."""
     n1, n2, n3, n4 = (float((counts == i).sum()) for i in (1, 2, 3, 4))
     y = n1 / (n1 + 2 * n2) if n1 + n2 > 0 else 0.5
     discounts = [
@@ -123,15 +120,5 @@ def _discount(counts: F64, group: npt.NDArray[np.int64], groups: int) -> tuple[F
     lowest = np.array([0.0] + [min(max(d, 0.1 * i), 0.95 * i) for i, d in enumerate(discounts, 1)])
     taken = lowest[np.clip(counts, 0, 3).astype(np.int64)]
     sums = np.bincount(group, counts, groups)
-    return (counts - taken) / sums[group], np.bincount(group, taken, groups) / sums
-
-
-def _context_table(grams: _Grams) -> tuple[U64, npt.NDArray[np.int64], F64, F64]:
-    """Return per context its hash, number of n-grams and back-off weight, and per n-gram its discounted share."""
-    contexts = grams.symbols[:, :-1]
-    new = np.ones(len(contexts), bool)
-    new[1:] = (contexts[1:] != contexts[:-1]).any(axis=1)
-    group = np.cumsum(new) - 1
-    groups = int(group[-1]) + 1
-    shares, freed = _discount(grams.counts, group, groups)
-    return hash_contexts(contexts[new][:, ::-1]), np.bincount(group, minlength=groups), freed, shares
+    freed = np.divide(np.bincount(group, taken, groups), sums, out=np.ones(groups), where=sums > 0)
+    return (counts - taken) / sums[group], freed

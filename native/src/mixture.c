@@ -1,0 +1,314 @@
+/* mixture.c - how likely words come next.
+ *
+ * The next word of a query, after the words h and the session's last query S, has the probability
+ *
+ *     P(end)   = KN(end | h)
+ *     P(w)     = (1 - KN(end | h)) (a copy(w | S, h) + b associated(w | S))  +  (1 - a - b) KN(w | h)
+ *
+ * KN: the n-gram model. copy: words of S that h does not have yet, the one behind the last copied word three times the
+ * others; a depends on how much of h is from S. associated: words that follow the words of S in next queries. A word
+ * outside the vocabulary has its unigram share by its characters.
+ *
+ * The word being typed has the probability, c being a share, p what is typed of it and [p] all words that start so,
+ *
+ *     P(w, end)    = (1 - c) P(w) KN(end | h w)        +  c P([p]) C(rest of w, end | characters so far)
+ *     P(w, more)   = (1 - c) P(w) (1 - KN(end | h w))  +  c P([p]) C(rest of w, space | characters so far)
+ *
+ * where C is the n-gram model of characters: it knows how words are inflected and what is written as one word.
+ */
+#include "mixture.h"
+
+#include <math.h>
+
+enum { FOLLOWER = 3 };
+
+static const double UNLIKELIEST = 1e-100; /* of what is typed: products must not come to 0 */
+
+/* ---- words ---- */
+
+static qac_label_strings word_strings(const qac_composer *c)
+{
+    return (qac_label_strings){c->word_text, c->word_text_size, c->word_block, c->word.words};
+}
+
+uint32_t code_points(const char *s, size_t len)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < len; i++)
+        n += qac_starts_code_point(s[i]);
+    return n;
+}
+
+static double spell_word(const request *r, const char *text, size_t len)
+{
+    if (r->c->character.order == 0)
+        return 0;
+    uint32_t context = r->here;
+    const double p = spell(r->c, &context, text, len);
+    const word_boundary behind = spell_boundary(r->c, context);
+    return p * (behind.end + behind.space);
+}
+
+/* Number of a word of this request that is not in the vocabulary. */
+static uint32_t add_local(request *r, const char *text, size_t len)
+{
+    for (uint32_t i = 0; i < r->n_local; i++)
+        if (r->local[i].len == len && memcmp(r->local[i].text, text, len) == 0)
+            return first_local(r->c) + i;
+    if (r->n_local == COMPOSE_LOCAL)
+        return QAC_NO_ID;
+    r->local[r->n_local] = (local_word){text, (uint32_t)len, spell_word(r, text, len)};
+    return first_local(r->c) + r->n_local++;
+}
+
+uint32_t word_number(request *r, const char *text, size_t len)
+{
+    const qac_composer *c = r->c;
+    const uint32_t known =
+        qac_slot_find(c->word_slot_hash, c->word_slot_id, c->word_slots, qac_hash(text, len, QAC_TERM_WORD));
+    if (known < c->word.words)
+        return known;
+    if (len > QAC_MAX_COMPOSED)
+        return QAC_NO_ID;
+    return add_local(r, text, len);
+}
+
+uint32_t word_length(const request *r, uint32_t word)
+{
+    if (word < r->c->word.words)
+        return r->c->word_length[word];
+    const local_word *local = &r->local[word - first_local(r->c)];
+    return code_points(local->text, local->len);
+}
+
+int word_text(const request *r, uint32_t word, char *out)
+{
+    if (word < r->c->word.words) {
+        const qac_label_strings words = word_strings(r->c);
+        return qac_label_decode(&words, word, out);
+    }
+    const uint32_t i = word - first_local(r->c);
+    if (word < first_local(r->c) || i >= r->n_local || r->local[i].len > QAC_MAX_COMPOSED)
+        return -1;
+    memcpy(out, r->local[i].text, r->local[i].len);
+    return (int)r->local[i].len;
+}
+
+double copy_weight(const hypothesis *h, uint32_t place) { return place == h->next_copied ? FOLLOWER : 1; }
+
+context context_of(const request *r, const hypothesis *h)
+{
+    const qac_composer *c = r->c;
+    context x = {.words = ngram_find(&c->word, h->context)};
+    const double end = ngram_probability(&c->word, &x.words, c->word.words);
+    x.end = h->end < 0 ? end : h->end;
+    x.scale = h->end < 0 || end >= 1 ? 1 : (1 - h->end) / (1 - end);
+    for (uint32_t i = 0; i < r->n_session; i++)
+        if (!(h->used >> i & 1))
+            x.copies += copy_weight(h, i);
+    if (x.copies > 0)
+        x.copy = h->n_words == 0             ? c->copy_start
+                 : h->n_copied == 0          ? c->copy_none
+                 : h->n_copied < h->n_words  ? c->copy_some
+                                             : c->copy_all;
+    if (r->n_associated)
+        x.associate = c->associate;
+    return x;
+}
+
+static uint32_t place_in_session(const request *r, uint32_t word)
+{
+    for (uint32_t i = 0; i < r->n_session; i++)
+        if (r->session[i] == word)
+            return i;
+    return COMPOSE_SESSION;
+}
+
+static double associated(const request *r, uint32_t word)
+{
+    uint32_t lo = 0, hi = r->n_associated;
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (r->associated[mid].word < word)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < r->n_associated && r->associated[lo].word == word ? r->associated[lo].weight : 0;
+}
+
+double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word)
+{
+    const qac_composer *c = r->c;
+    if (word == c->word.words)
+        return x->end;
+    double kn;
+    if (word < c->word.words)
+        kn = ngram_probability(&c->word, &x->words, word);
+    else
+        kn = ngram_backoff(&c->word, &x->words) * c->unknown * r->local[word - first_local(c)].probability;
+    double p = (1 - x->copy - x->associate) * x->scale * kn;
+    const uint32_t place = x->copy > 0 ? place_in_session(r, word) : COMPOSE_SESSION;
+    if (place < COMPOSE_SESSION && !(h->used >> place & 1))
+        p += (1 - x->end) * x->copy * copy_weight(h, place) / x->copies;
+    if (x->associate > 0)
+        p += (1 - x->end) * x->associate * associated(r, word);
+    return p;
+}
+
+double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, double *end)
+{
+    const double by_words = word_probability(r, h, x, word), share = r->c->spelling;
+    const size_t typed = r->prefix_len - r->head;
+    char text[QAC_MAX_LABEL];
+    const int len = share > 0 && typed ? word_text(r, word, text) : -1;
+    if (len < (int)typed)
+        return by_words;
+    const qac_ngrams *g = &r->c->word;
+    uint32_t context = r->behind;
+    const double characters = share * r->in_range * spell(r->c, &context, text + typed, (size_t)len - typed);
+    const word_boundary behind = spell_boundary(r->c, context);
+    const ngram_contexts next = ngram_find(g, ngram_follow(g, &x->words, word));
+    const double words = (1 - share) * by_words, all = words + characters * (behind.end + behind.space);
+    if (all > 0)
+        *end = (words * ngram_probability(g, &next, g->words) + characters * behind.end) / all;
+    return all;
+}
+
+double discounted(const qac_composer *c, double probability, uint32_t length)
+{
+    const double d = c->length_discount;
+    if (d == 0 || length == 0)
+        return probability;
+    return probability * c->length_scale / (d == 1 ? (double)length : pow((double)length, d));
+}
+
+void append(const request *r, hypothesis *h, const context *x, uint32_t word, double p, double end, uint32_t length)
+{
+    h->probability *= p;
+    h->end = end;
+    h->length += length;
+    h->n_words++;
+    h->context = ngram_follow(&r->c->word, &x->words, word);
+    const uint32_t place = place_in_session(r, word);
+    if (place < COMPOSE_SESSION) {
+        h->used |= 1u << place;
+        h->n_copied++;
+        h->next_copied = place + 1;
+    } else {
+        h->next_copied = COMPOSE_SESSION;
+    }
+}
+
+
+/* ---- reading the request ---- */
+
+static void read_session(request *r, const char *session, size_t session_len)
+{
+    size_t begin;
+    last_text(session, session_len, &begin);
+    uint32_t seen = 0; /* a query of one word a million times is not read to its end */
+    for (size_t i = begin; i < session_len && r->n_session < COMPOSE_SESSION && seen < COMPOSE_LOCAL; seen++) {
+        const size_t word = i;
+        while (i < session_len && session[i] != ' ')
+            i++;
+        const uint32_t number = i > word ? word_number(r, session + word, i - word) : QAC_NO_ID;
+        if (number != QAC_NO_ID && place_in_session(r, number) == COMPOSE_SESSION)
+            r->session[r->n_session++] = number;
+        i++;
+    }
+}
+
+static int by_word(const void *a, const void *b)
+{
+    const weighted_word *x = a, *y = b;
+    return (x->word > y->word) - (x->word < y->word);
+}
+
+static void read_associations(request *r)
+{
+    const qac_composer *c = r->c;
+    weighted_word *list = r->associated;
+    uint32_t n = 0, sources = 0;
+    for (uint32_t i = 0; i < r->n_session; i++) {
+        const uint32_t word = r->session[i];
+        if (word >= c->word.words)
+            continue;
+        const uint32_t begin = word ? c->association_end[word - 1] : 0, end = c->association_end[word];
+        if (begin >= end || end > c->n_associations)
+            continue;
+        sources++;
+        for (uint32_t j = begin; j < end && n < COMPOSE_ASSOCIATED; j++)
+            list[n++] = (weighted_word){c->association[j], c->association_weight[j]};
+    }
+    qsort(list, n, sizeof *list, by_word);
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (out && list[out - 1].word == list[i].word)
+            list[out - 1].weight += list[i].weight;
+        else
+            list[out++] = list[i];
+    }
+    for (uint32_t i = 0; i < out; i++)
+        list[i].weight /= sources;
+    r->n_associated = out;
+}
+
+/* Where the unfinished word begins, and how characters stand there. */
+static void find_head(request *r)
+{
+    r->head = r->prefix_len;
+    while (r->head > 0 && r->prefix[r->head - 1] != ' ')
+        r->head--;
+    r->here = r->behind = ngram_start(&r->c->character);
+    r->spelled = 0;
+    if (r->c->character.order == 0)
+        return;
+    spell(r->c, &r->here, r->prefix, r->head);
+    r->behind = r->here;
+    r->spelled = spell(r->c, &r->behind, r->prefix + r->head, r->prefix_len - r->head);
+}
+
+/* The finished words of the prefix, and the range of the unfinished one. */
+static void read_prefix(request *r)
+{
+    const char *p = r->prefix;
+    hypothesis *h = &r->typed;
+    *h = (hypothesis){.probability = 1, .next_copied = 0, .end = -1};
+    h->context = ngram_start(&r->c->word);
+    for (size_t i = 0; i < r->head;) {
+        const size_t word = i;
+        while (i < r->head && p[i] != ' ')
+            i++;
+        if (i > word) {
+            const uint32_t number = word_number(r, p + word, i - word);
+            const context x = context_of(r, h);
+            append(r, h, &x, number, number == QAC_NO_ID ? 0 : word_probability(r, h, &x, number), -1, 0);
+        }
+        i++;
+    }
+    h->length = code_points(p, r->head);
+    if (!(h->probability > UNLIKELIEST)) /* it has been typed, however unlikely */
+        h->probability = UNLIKELIEST;
+    const qac_label_strings words = word_strings(r->c);
+    const size_t rest = r->prefix_len - r->head;
+    r->lo = rest ? qac_label_bound(&words, p + r->head, rest, false) : 0;
+    r->hi = rest ? qac_label_bound(&words, p + r->head, rest, true) : words.n;
+    if (r->hi < r->lo)
+        r->hi = r->lo;
+}
+
+void read_request(request *r, const qac_composer *c, const char *prefix, size_t prefix_len, const char *session,
+                  size_t session_len)
+{
+    r->c = c;
+    r->prefix = prefix;
+    r->prefix_len = prefix_len;
+    r->n_local = r->n_session = r->n_associated = 0;
+    find_head(r);
+    if (session_len) {
+        read_session(r, session, session_len);
+        read_associations(r);
+    }
+    read_prefix(r);
+}

@@ -1,0 +1,99 @@
+/* mixture.h - a request to the composer, and the probabilities of next words. */
+#ifndef QAC_MIXTURE_H
+#define QAC_MIXTURE_H
+
+#include "spelling.h"
+
+enum {
+    COMPOSE_WORDS = 8,        /* most words added to what is typed */
+    COMPOSE_LOCAL = 64,       /* words of this request that are not in the vocabulary */
+    COMPOSE_SESSION = 24,     /* distinct words of the last query that are looked at, among its first COMPOSE_LOCAL */
+    COMPOSE_ASSOCIATED = 256
+};
+
+/* A sequence of words so far: the typed ones and those chosen. */
+typedef struct {
+    double probability;
+    double bound;             /* no completion of it scores higher */
+    double end;               /* P(end) where it is not the n-grams' alone; otherwise negative */
+    uint32_t context;         /* of the words so far */
+    uint32_t length;          /* code points */
+    uint32_t used;            /* bit i: word i of the last query is among its words */
+    uint32_t n_words;         /* all its words */
+    uint32_t n_copied;        /* of them, words of the last query */
+    uint32_t next_copied;     /* place in the last query behind the last word, or COMPOSE_SESSION */
+    uint32_t added[COMPOSE_WORDS];
+    uint8_t n_added;
+} hypothesis;
+
+typedef struct {
+    const char *text;
+    uint32_t len;
+    double probability;       /* by its characters, were it the word being typed */
+} local_word;
+
+typedef struct {
+    uint32_t word;
+    double weight;
+} weighted_word;
+
+/* A request, read. */
+typedef struct {
+    const qac_composer *c;
+    const char *prefix;
+    size_t prefix_len, head;  /* head: bytes of the finished words, the space behind them included */
+    uint32_t lo, hi;          /* vocabulary words that start with the unfinished one */
+    uint32_t session[COMPOSE_SESSION], n_session;
+    weighted_word associated[COMPOSE_ASSOCIATED]; /* ascending by word */
+    uint32_t n_associated;
+    local_word local[COMPOSE_LOCAL];
+    uint32_t n_local;
+    uint32_t here, behind;    /* contexts of the characters before the unfinished word, and behind the prefix */
+    double spelled;           /* P(the unfinished word's characters | here) */
+    hypothesis typed;         /* the finished words */
+    double in_range;          /* P(the next word starts as the unfinished one | the finished ones); the search sets it */
+} request;
+
+/* What is the same for all next words of a hypothesis. */
+typedef struct {
+    ngram_contexts words;
+    double end;         /* P(end | h) */
+    double scale;       /* of the n-grams' probabilities of words, so that they and the end sum to 1 */
+    double copy, copies;/* share of copying; sum of the weights of what can be copied */
+    double associate;
+} context;
+
+/* The texts must outlive the request. */
+void read_request(request *r, const qac_composer *c, const char *prefix, size_t prefix_len, const char *session,
+                  size_t session_len);
+
+/* A word's number: of the vocabulary, or a local one. QAC_NO_ID: one too many, or too long to be part of an answer. */
+uint32_t word_number(request *r, const char *text, size_t len);
+
+static inline uint32_t first_local(const qac_composer *c) { return c->word.words + 2; }
+
+/* Text of a word; returns its length, or -1. */
+int word_text(const request *r, uint32_t word, char *out);
+
+uint32_t word_length(const request *r, uint32_t word);
+uint32_t code_points(const char *s, size_t len);
+
+context context_of(const request *r, const hypothesis *h);
+
+/* How much more a word of the last query counts among the copied than the others there do. */
+double copy_weight(const hypothesis *h, uint32_t place);
+
+/* P(word | h), or of the end. */
+double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word);
+
+/* The same where the word is the one being typed: characters have a say too. Sets what they make of P(end | h, word), or
+ * leaves *end. Needs r->in_range. */
+double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, double *end);
+
+/* h with one more word, of probability p and `length` code points. end: as in hypothesis. */
+void append(const request *r, hypothesis *h, const context *x, uint32_t word, double p, double end, uint32_t length);
+
+/* A query's probability, its length taken into account. */
+double discounted(const qac_composer *c, double probability, uint32_t length);
+
+#endif
