@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -12,11 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import read_normalized, text_protocol, whole_number
+from qac.cli.common import duration, format_duration, read_normalized, text_protocol, whole_number
+from qac.errors import InputError, UsageError
 from qac.text import PROTOCOLS
 
 if TYPE_CHECKING:
+    from qac.config import TrainingConfig
     from qac.examples import Example
+    from qac.tuning import Trial, Tuned
 
 HELP = "learn from examples; write a model file"
 
@@ -25,9 +28,50 @@ examples:
   qac train data/train.jsonl --out my.qac
   qac train data/train.jsonl --valid data/valid.jsonl --out my.qac --verbose
   qac train data/train.jsonl --out trie.qac --index trie --l2 0.3
+  qac train data/train.jsonl --valid data/valid.jsonl --out my.qac --tune --tune-budget 10m
 
 The same examples and options give the same file, byte for byte, for any number of threads.
+
+--tune tries other values of the settings that matter most, one at a time, beginning with the other options given, and
+keeps what is better on the validation examples beyond chance. At the end it prints the options that train the same
+model without it. How many trials a budget of time allows differs between machines; --tune-trials gives the same
+everywhere. Ctrl-C ends the trials, and the best settings so far are used.
 """
+
+# The options of settings: where in TrainingConfig each is. All but use_prefix and composer take a value.
+_SETTINGS = {
+    "--text": "text",
+    "--index": "index.kind",
+    "--depth": "index.depth",
+    "--max-leaf": "index.max_leaf",
+    "--branching": "index.branching",
+    "--seed": "index.seed",
+    "--half-life": "popularity.half_life",
+    "--min-count": "popularity.min_count",
+    "--length-discount": "length_discount",
+    "--history": "history",
+    "--age-decay": "age_decay",
+    "--word-weight": "word_weight",
+    "--bigram-weight": "bigram_weight",
+    "--query-weight": "query_weight",
+    "--use-prefix": "use_prefix",
+    "--l2": "ranker.l2",
+    "--passes": "ranker.max_passes",
+    "--tolerance": "ranker.tolerance",
+    "--prune": "ranker.prune",
+    "--repeat-weight": "repeat_weight",
+    "--no-composer": "composer.enabled",
+    "--share": "composer.share",
+    "--least": "composer.least",
+    "--order": "composer.order",
+}
+_TUNE_BUDGET = 600.0
+_STOPPED = {
+    "done": "no setting is left to gain by",
+    "trials": "the last that --tune-trials allows",
+    "time": "the budget is spent",
+    "interrupted": "interrupted",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +115,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tree.add_argument(
         "--seed", type=whole_number(0), default=index.seed, help="of the clustering (default: %(default)s)"
+    )
+
+    popularity = parser.add_argument_group("popularity")
+    popularity.add_argument(
+        "--half-life",
+        type=duration,
+        metavar="T",
+        help="halve an example's weight for every T (30d; s, m, h, d, w) that it is older than the newest "
+        "(default: age plays no part)",
+    )
+    popularity.add_argument(
+        "--min-count",
+        type=whole_number(0),
+        default=defaults.popularity.min_count,
+        metavar="N",
+        help="leave out queries made fewer than N times: none is proposed, no word of theirs is used "
+        "(default: %(default)s)",
+    )
+    popularity.add_argument(
+        "--length-discount",
+        type=float,
+        default=defaults.length_discount,
+        metavar="D",
+        help="a query of n characters counts 1/n^D after another: 1 where one of its prefixes is asked, 0 where all "
+        "are (default: %(default)s)",
+    )
+    popularity.add_argument(
+        "--repeat-weight",
+        type=float,
+        default=defaults.repeat_weight,
+        help="factor on the last query itself (default: %(default)s)",
     )
 
     features = parser.add_argument_group("features")
@@ -136,6 +211,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.composer.least,
         help="composed queries below this probability are not proposed (default: %(default)s)",
     )
+    composer.add_argument(
+        "--order",
+        type=whole_number(2),
+        default=defaults.composer.order,
+        help="words of its longest n-grams (default: %(default)s)",
+    )
+
+    tuning = parser.add_argument_group("tuning")
+    tuning.add_argument("--tune", action="store_true", help="pick settings on the examples of --valid")
+    tuning.add_argument(
+        "--tune-budget",
+        type=duration,
+        metavar="T",
+        help="time for trials (default: 10m, or none with --tune-trials); training with what was found comes on top",
+    )
+    tuning.add_argument("--tune-trials", type=whole_number(1), metavar="N", help="most trials")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -145,16 +236,24 @@ def run(args: argparse.Namespace) -> int:
     from qac.training import processors, train
 
     started = time.monotonic()
+    _check_tuning(args)
     config = _config(args)
     _check_paths(args)
     check_writable(args.out)
     # Before the work: what is wrong with them should not be said after it.
     valid = list(read_normalized(args.valid, config.text, quiet=args.quiet)) if args.valid else []
     threads = args.threads or processors()
-    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
-        trained = train(
-            examples, config, threads=threads, quiet=args.quiet or args.verbose, log=_log if args.verbose else None
-        )
+    tuned = _tune(args, config, valid, threads) if args.tune else None
+    trained = tuned.model if tuned else None
+    if trained is None:
+        with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+            trained = train(
+                examples,
+                tuned.config if tuned else config,
+                threads=threads,
+                quiet=args.quiet or args.verbose,
+                log=_log if args.verbose else None,
+            )
     save_model(trained, args.out)
     summary: dict[str, Any] = {
         "model": str(args.out),
@@ -170,6 +269,9 @@ def run(args: argparse.Namespace) -> int:
         summary["valid"] = _validate(args, valid)
     elif args.valid:
         print(f"qac: there are no examples in {args.valid}; the model was not measured", file=sys.stderr)
+    if tuned:
+        options = ["qac", "train", str(args.examples), "--out", str(args.out), *_options(tuned.config)]
+        summary["tuning"] = {**tuned.to_json(), "command": shlex.join(options)}
     if args.json:
         print(json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False))
     elif not args.quiet:
@@ -177,34 +279,74 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_tuning(args: argparse.Namespace) -> None:
+    if args.tune and not args.valid:
+        raise UsageError("--tune measures on validation examples; name them with --valid")
+    if not args.tune and (args.tune_budget or args.tune_trials):
+        raise UsageError("--tune-budget and --tune-trials bound the trials of --tune; add it or leave them out")
+
+
+def _tune(args: argparse.Namespace, config: TrainingConfig, valid: Sequence[Example], threads: int) -> Tuned:
+    from qac.tuning import tune
+
+    budget = args.tune_budget or (None if args.tune_trials else _TUNE_BUDGET)
+    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        return tune(
+            examples,
+            valid,
+            config,
+            seconds=budget,
+            trials=args.tune_trials,
+            threads=threads,
+            quiet=args.quiet,
+            report=None if args.quiet else _show_trial,
+        )
+
+
 def _check_paths(args: argparse.Namespace) -> None:
     """Refuse, before the work, what would make its result worthless or destroy its source."""
-    from qac.errors import InputError
-
     if args.valid and not args.valid.is_file():
         raise InputError(f"there are no examples at {args.valid}; give the valid.jsonl that `qac prep` writes")
     for source in (args.examples, args.valid):
         if source and source.exists() and args.out.exists() and source.samefile(args.out):
             raise InputError(f"--out {args.out} is the file of examples itself; name another file for the model")
+    if args.tune and args.examples.exists() and args.valid.samefile(args.examples):
+        raise InputError(f"--tune on {args.valid}, which is trained on, would pick what learns by heart; give others")
 
 
-def _config(args: argparse.Namespace) -> Any:
-    from qac.config import ComposerConfig, IndexConfig, RankerConfig, TrainingConfig
+def _config(args: argparse.Namespace) -> TrainingConfig:
+    from qac.config import TrainingConfig, with_setting
 
-    return TrainingConfig(
-        text=text_protocol(args.text, args.examples),
-        history=args.history,
-        age_decay=args.age_decay,
-        word_weight=args.word_weight,
-        bigram_weight=args.bigram_weight,
-        query_weight=args.query_weight,
-        use_prefix=args.use_prefix,
-        index=IndexConfig(args.index, args.depth, args.max_leaf, args.branching, args.seed),
-        ranker=dataclasses.replace(
-            RankerConfig(), l2=args.l2, max_passes=args.passes, tolerance=args.tolerance, prune=args.prune
-        ),
-        composer=ComposerConfig(enabled=args.composer, share=args.share, least=args.least),
-    )
+    args.text = text_protocol(args.text, args.examples)
+    config = TrainingConfig()
+    for option, path in _SETTINGS.items():
+        name = option.removeprefix("--no-").removeprefix("--").replace("-", "_")
+        config = with_setting(config, path, getattr(args, name))
+    return config
+
+
+def _show_trial(trial: Trial) -> None:
+    tried = " ".join(_option(trial.setting, trial.value)) if trial.setting else "settings as they are"
+    compared = f"{trial.gain:+.4f}, p {trial.p:.3f}" if trial.setting else ""
+    kept = "kept" if trial.kept else ""
+    _log(f"{tried:<24}  MRR@10 {trial.mrr:.4f}  {compared:<16}  {kept:<4}  {trial.seconds:6.1f} s")
+
+
+def _options(config: TrainingConfig) -> list[str]:
+    """Return the options that set what ``config`` does not have by default."""
+    from qac.config import TrainingConfig, setting
+
+    default = TrainingConfig()
+    values = {path: setting(config, path) for path in _SETTINGS.values()}
+    return [word for path, v in values.items() if v != setting(default, path) for word in _option(path, v)]
+
+
+def _option(path: str, value: Any) -> list[str]:
+    """Return the words that set, or name, the ``value`` of the setting at ``path``."""
+    option = next(option for option, of in _SETTINGS.items() if of == path)
+    if path == "popularity.half_life":
+        return [option, format_duration(value)] if value else [f"no {option}"]
+    return [option] if isinstance(value, bool) else [option, str(value)]
 
 
 def _validate(args: argparse.Namespace, examples: Sequence[Example]) -> dict[str, Any]:
@@ -225,6 +367,8 @@ def _format(s: dict[str, Any]) -> str:
         f"learned from {s['examples']:,} steps of sessions in {s['seconds']:.1f} s on {s['threads']} threads; "
         f"{s['weights']:,} weights at {s['nodes']:,} nodes",
     ]
+    if s["left_out"]:
+        lines.append(f"{s['left_out']:,} queries were left out, made fewer times than --min-count")
     if s["examples"]:
         lines.append(f"loss per step {s['loss_without_session']:.3f} without the session, {s['loss']:.3f} with it")
     else:
@@ -235,4 +379,11 @@ def _format(s: dict[str, Any]) -> str:
             f"on {v['n']:,} validation requests: MRR@10 {v['mrr@10']:.3f}, Success@10 {v['success@10']:.3f}, "
             f"p50 {v['latency_us']['p50']:.0f} µs"
         )
+    if "tuning" in s:
+        t = s["tuning"]
+        lines.append(
+            f"tuned by {len(t['trials'])} trials ({_STOPPED[t['stopped']]}): MRR@10 {t['mrr_before']:.4f} -> "
+            f"{t['mrr']:.4f} on the validation requests asked"
+        )
+        lines.append(f"the same model without tuning:\n  {t['command']}")
     return "\n".join(lines)

@@ -42,7 +42,7 @@ def fit_composer(
     """
     words, tokens, ends = _tokenise(labels.texts)
     word = fit_ngrams(
-        tokens, ends, np.minimum(np.floor(labels.counts), config.count_cap).clip(1), len(words), config.order
+        tokens, ends, np.minimum(np.floor(labels.occurrences), config.count_cap).clip(1), len(words), config.order
     )
     alphabet, characters, word_ends = _spell(words)
     character = fit_ngrams(characters, word_ends, np.ones(len(word_ends)), len(alphabet), config.character_order)
@@ -68,7 +68,7 @@ def fit_composer(
         association_weight=association_weight,
         settings={
             "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),
-            "share": _share(labels) if config.share is None else config.share,
+            "share": _share(labels.new) if config.share is None else config.share,
             "copy_start": config.copy_start,
             "copy_none": config.copy_none,
             "copy_some": config.copy_some,
@@ -81,13 +81,12 @@ def fit_composer(
     )
 
 
-def _share(labels: LabelTable) -> float:
-    """Return the composer's share, from how likely the next query is a new one.
+def _share(new: float) -> float:
+    """Return the composer's share, from how likely the next query is a ``new`` one.
 
-    That chance is estimated by the share of queries made once (Good 1953, Turing's estimate). A new query is seldom one
-    that the composer puts first, so its odds count a hundredth; where few queries are new a small share still helps.
+    A new query is seldom one that the composer puts first, so its odds count a hundredth; where few queries are new a
+    small share still helps.
     """
-    new = float(labels.counts[labels.counts <= 1].sum() / labels.counts.sum())
     return max(0.02, 0.01 * new / (1 - new + 0.01 * new))
 
 
