@@ -368,7 +368,7 @@ def _format(s: dict[str, Any]) -> str:
         f"{s['weights']:,} weights at {s['nodes']:,} nodes",
     ]
     if s["left_out"]:
-        lines.append(f"{s['left_out']:,} queries were left out, made fewer times than --min-count")
+        lines.append(f"queries left out, made fewer times than --min-count: {s['left_out']:,}")
     if s["examples"]:
         lines.append(f"loss per step {s['loss_without_session']:.3f} without the session, {s['loss']:.3f} with it")
     else:
