@@ -30,8 +30,8 @@ from qac.training import TrainedModel, train
 MAX_EXAMPLES: Final = 500_000
 """Of a longer log so many examples, drawn at random, serve the trials."""
 MAX_REQUESTS: Final = 20_000
-SIGNIFICANCE: Final = 0.05
-"""A gain that chance alone would give with a smaller probability is kept."""
+SIGNIFICANCE: Final = 0.01
+"""A gain is kept where chance alone would give it with a smaller probability; small, for there are many trials."""
 _SEED: Final = 0
 
 Stopped = Literal["done", "trials", "time", "interrupted"]

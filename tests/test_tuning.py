@@ -78,7 +78,7 @@ def test_every_kept_trial_gained_beyond_chance_and_they_follow_one_another():
     best = tuned.trials[0].mrr
     for trial in tuned.trials[1:]:
         assert trial.gain == pytest.approx(trial.mrr - best)
-        assert trial.kept == (trial.p < 0.05)
+        assert trial.kept == (trial.p < tuning.SIGNIFICANCE)
         best = trial.mrr if trial.kept else best
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from qac.cli.common import duration, format_duration, read_normalized, text_protocol, whole_number
 from qac.errors import InputError, UsageError
@@ -38,35 +38,11 @@ model without it. How many trials a budget of time allows differs between machin
 everywhere. Ctrl-C ends the trials, and the best settings so far are used.
 """
 
-# The options of settings: where in TrainingConfig each is. All but use_prefix and composer take a value.
-_SETTINGS = {
-    "--text": "text",
-    "--index": "index.kind",
-    "--depth": "index.depth",
-    "--max-leaf": "index.max_leaf",
-    "--branching": "index.branching",
-    "--seed": "index.seed",
-    "--half-life": "popularity.half_life",
-    "--min-count": "popularity.min_count",
-    "--length-discount": "length_discount",
-    "--history": "history",
-    "--age-decay": "age_decay",
-    "--word-weight": "word_weight",
-    "--bigram-weight": "bigram_weight",
-    "--query-weight": "query_weight",
-    "--use-prefix": "use_prefix",
-    "--l2": "ranker.l2",
-    "--passes": "ranker.max_passes",
-    "--tolerance": "ranker.tolerance",
-    "--prune": "ranker.prune",
-    "--repeat-weight": "repeat_weight",
-    "--no-composer": "composer.enabled",
-    "--share": "composer.share",
-    "--least": "composer.least",
-    "--order": "composer.order",
-}
-_TUNE_BUDGET = 600.0
-_STOPPED = {
+_SETTING: Final = "config."
+_FLAGS: Final[dict[str, str]] = {"text": "--text"}
+"""The option of each setting, by its place in the TrainingConfig; filled as they are declared."""
+_TUNE_BUDGET: Final = 600.0
+_STOPPED: Final = {
     "done": "no setting is left to gain by",
     "trials": "the last that --tune-trials allows",
     "time": "the budget is spent",
@@ -76,10 +52,8 @@ _STOPPED = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac train``."""
-    from qac.config import TrainingConfig
+    from qac.config import IndexKind
 
-    defaults = TrainingConfig()
-    index, ranker = defaults.index, defaults.ranker
     parser.add_argument("examples", type=Path, metavar="TRAIN", help="examples: the train.jsonl of `qac prep`")
     parser.add_argument("--out", required=True, type=Path, metavar="M", help="the model file to write")
     parser.add_argument("--valid", type=Path, metavar="FILE", help="measure the model on these examples at the end")
@@ -92,131 +66,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="a line per step with times, and loss while learning")
 
     tree = parser.add_argument_group("label tree")
-    tree.add_argument(
-        "--index", choices=("hybrid", "trie", "kmeans"), default=index.kind, help="kind of tree (default: %(default)s)"
-    )
-    tree.add_argument(
-        "--depth",
-        type=whole_number(1),
-        default=index.depth,
-        help="hybrid: characters that the trie resolves (default: %(default)s)",
-    )
-    tree.add_argument(
-        "--max-leaf",
-        type=whole_number(1),
-        default=index.max_leaf,
-        help="split nodes with more labels than this (default: %(default)s)",
-    )
-    tree.add_argument(
-        "--branching",
-        type=whole_number(1),
-        default=index.branching,
-        help="clusters a node is split into (default: %(default)s)",
-    )
-    tree.add_argument(
-        "--seed", type=whole_number(0), default=index.seed, help="of the clustering (default: %(default)s)"
-    )
+    _setting(tree, "--index", "index.kind", "kind of tree", choices=get_args(IndexKind))
+    _setting(tree, "--depth", "index.depth", "hybrid: characters that the trie resolves", type=whole_number(1))
+    _setting(tree, "--max-leaf", "index.max_leaf", "split nodes with more labels than this", type=whole_number(1))
+    _setting(tree, "--branching", "index.branching", "clusters a node is split into", type=whole_number(1))
+    _setting(tree, "--seed", "index.seed", "of the clustering", type=whole_number(0))
 
     popularity = parser.add_argument_group("popularity")
-    popularity.add_argument(
+    _setting(
+        popularity,
         "--half-life",
+        "popularity.half_life",
+        "halve an example's weight for every so long (30d; s, m, h, d, w) that it is older than the newest",
         type=duration,
-        metavar="T",
-        help="halve an example's weight for every T (30d; s, m, h, d, w) that it is older than the newest "
-        "(default: age plays no part)",
+        default="age plays no part",
     )
-    popularity.add_argument(
+    _setting(
+        popularity,
         "--min-count",
+        "popularity.min_count",
+        "leave out queries made fewer times: none is proposed, no word of theirs is used",
         type=whole_number(0),
-        default=defaults.popularity.min_count,
-        metavar="N",
-        help="leave out queries made fewer than N times: none is proposed, no word of theirs is used "
-        "(default: %(default)s)",
     )
-    popularity.add_argument(
+    _setting(
+        popularity,
         "--length-discount",
+        "length_discount",
+        "after another query, one of n characters counts 1/n to this power: 1 where any one of its prefixes is asked, "
+        "0 where all are",
         type=float,
-        default=defaults.length_discount,
-        metavar="D",
-        help="a query of n characters counts 1/n^D after another: 1 where one of its prefixes is asked, 0 where all "
-        "are (default: %(default)s)",
     )
-    popularity.add_argument(
-        "--repeat-weight",
-        type=float,
-        default=defaults.repeat_weight,
-        help="factor on the last query itself (default: %(default)s)",
-    )
+    _setting(popularity, "--repeat-weight", "repeat_weight", "factor on the last query itself", type=float)
 
     features = parser.add_argument_group("features")
-    features.add_argument(
-        "--history",
-        type=whole_number(1),
-        default=defaults.history,
-        help="earlier queries that count (default: %(default)s)",
-    )
-    features.add_argument(
-        "--age-decay",
-        type=float,
-        default=defaults.age_decay,
-        help="factor for each step back in the session (default: %(default)s)",
-    )
-    features.add_argument(
-        "--word-weight", type=float, default=defaults.word_weight, help="factor on words (default: %(default)s)"
-    )
-    features.add_argument(
-        "--bigram-weight",
-        type=float,
-        default=defaults.bigram_weight,
-        help="factor on word pairs (default: %(default)s)",
-    )
-    features.add_argument(
-        "--query-weight",
-        type=float,
-        default=defaults.query_weight,
-        help="factor on whole queries (default: %(default)s)",
-    )
-    features.add_argument(
-        "--use-prefix", action="store_true", help="let the rankers see the typed prefix too, as in the published system"
+    _setting(features, "--history", "history", "earlier queries that count", type=whole_number(1))
+    _setting(features, "--age-decay", "age_decay", "factor for each step back in the session", type=float)
+    _setting(features, "--word-weight", "word_weight", "factor on words", type=float)
+    _setting(features, "--bigram-weight", "bigram_weight", "factor on word pairs", type=float)
+    _setting(features, "--query-weight", "query_weight", "factor on whole queries", type=float)
+    _setting(
+        features,
+        "--use-prefix",
+        "use_prefix",
+        "let the rankers see the typed prefix too, as in the published system",
+        action=argparse.BooleanOptionalAction,
     )
 
     rankers = parser.add_argument_group("rankers")
-    rankers.add_argument("--l2", type=float, default=ranker.l2, help="strength of the penalty (default: %(default)s)")
-    rankers.add_argument(
-        "--passes",
-        type=whole_number(1),
-        default=ranker.max_passes,
-        help="most passes over a node (default: %(default)s)",
-    )
-    rankers.add_argument(
-        "--tolerance",
-        type=float,
-        default=ranker.tolerance,
-        help="stop at gains below this share (default: %(default)s)",
-    )
-    rankers.add_argument(
-        "--prune", type=float, default=ranker.prune, help="leave out weights smaller than this (default: %(default)s)"
-    )
+    _setting(rankers, "--l2", "ranker.l2", "strength of the penalty", type=float)
+    _setting(rankers, "--passes", "ranker.max_passes", "most passes over a node", type=whole_number(1))
+    _setting(rankers, "--tolerance", "ranker.tolerance", "stop at gains below this share", type=float)
+    _setting(rankers, "--prune", "ranker.prune", "leave out weights smaller than this", type=float)
 
     composer = parser.add_argument_group("composer")
-    composer.add_argument(
-        "--no-composer", dest="composer", action="store_false", help="do not learn to compose queries that nobody made"
+    _setting(
+        composer,
+        "--composer",
+        "composer.enabled",
+        "learn to compose queries that nobody made",
+        action=argparse.BooleanOptionalAction,
     )
-    composer.add_argument(
-        "--share", type=float, help="its share in the mixture, 0 to 1 (default: by how many queries of the log are new)"
-    )
-    composer.add_argument(
-        "--least",
+    _setting(
+        composer,
+        "--share",
+        "composer.share",
+        "its share in the mixture, 0 to 1",
         type=float,
-        default=defaults.composer.least,
-        help="composed queries below this probability are not proposed (default: %(default)s)",
+        default="by how many queries of the log are new",
     )
-    composer.add_argument(
-        "--order",
-        type=whole_number(2),
-        default=defaults.composer.order,
-        help="words of its longest n-grams (default: %(default)s)",
+    _setting(
+        composer, "--least", "composer.least", "composed queries below this probability are not proposed", type=float
     )
+    _setting(composer, "--order", "composer.order", "words of its longest n-grams", type=whole_number(2))
 
     tuning = parser.add_argument_group("tuning")
     tuning.add_argument("--tune", action="store_true", help="pick settings on the examples of --valid")
@@ -227,6 +148,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time for trials (default: 10m, or none with --tune-trials); training with what was found comes on top",
     )
     tuning.add_argument("--tune-trials", type=whole_number(1), metavar="N", help="most trials")
+
+
+def _setting(group: Any, flag: str, path: str, text: str, *, default: str | None = None, **options: Any) -> None:
+    """Declare an option that sets the field ``path`` of the TrainingConfig.
+
+    It is there in the arguments, under a name that says so, only when given; what is not has its default.
+    """
+    from qac.config import TrainingConfig, setting
+
+    _FLAGS[path] = flag
+    if "action" not in options and "choices" not in options:
+        options["metavar"] = flag.strip("-").upper().replace("-", "_")
+    value = setting(TrainingConfig(), path) if default is None else default
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    group.add_argument(
+        flag, dest=_SETTING + path, default=argparse.SUPPRESS, help=f"{text} (default: {value})", **options
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -317,11 +256,10 @@ def _check_paths(args: argparse.Namespace) -> None:
 def _config(args: argparse.Namespace) -> TrainingConfig:
     from qac.config import TrainingConfig, with_setting
 
-    args.text = text_protocol(args.text, args.examples)
-    config = TrainingConfig()
-    for option, path in _SETTINGS.items():
-        name = option.removeprefix("--no-").removeprefix("--").replace("-", "_")
-        config = with_setting(config, path, getattr(args, name))
+    config = TrainingConfig(text=text_protocol(args.text, args.examples))
+    for name, value in vars(args).items():
+        if name.startswith(_SETTING):
+            config = with_setting(config, name.removeprefix(_SETTING), value)
     return config
 
 
@@ -337,16 +275,18 @@ def _options(config: TrainingConfig) -> list[str]:
     from qac.config import TrainingConfig, setting
 
     default = TrainingConfig()
-    values = {path: setting(config, path) for path in _SETTINGS.values()}
+    values = {path: setting(config, path) for path in _FLAGS}
     return [word for path, v in values.items() if v != setting(default, path) for word in _option(path, v)]
 
 
 def _option(path: str, value: Any) -> list[str]:
     """Return the words that set, or name, the ``value`` of the setting at ``path``."""
-    option = next(option for option, of in _SETTINGS.items() if of == path)
+    flag = _FLAGS[path]
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-", 1)]
     if path == "popularity.half_life":
-        return [option, format_duration(value)] if value else [f"no {option}"]
-    return [option] if isinstance(value, bool) else [option, str(value)]
+        return [flag, format_duration(value)] if value else [f"no {flag}"]
+    return [flag, str(value)]
 
 
 def _validate(args: argparse.Namespace, examples: Sequence[Example]) -> dict[str, Any]:
