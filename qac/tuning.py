@@ -171,7 +171,8 @@ def _tunables(config: TrainingConfig, examples: Sequence[Example]) -> list[_Tuna
     usable = [t for t in _TUNABLES if config.composer.enabled or not t.path.startswith("composer.")]
     times = [e.time for e in examples if e.time is not None]
     if len(times) == len(examples) and (span := max(times) - min(times)) >= _SHORTEST_LOG:
-        usable.append(_Tunable("popularity.half_life", (None, *(_rounded(h * span) for h in _HALF_LIVES))))
+        half_life = _Tunable("popularity.half_life", (None, *(_rounded(h * span) for h in _HALF_LIVES)))
+        return [half_life, *usable]  # where popularity changes, nothing gains more
     return usable
 
 
