@@ -18,7 +18,7 @@ from qac.data_prep.output import StagedFolder, writing
 from qac.data_prep.prefixes import seed_key
 from qac.data_prep.readers import AUTO, READERS, ReaderOptions, detect
 from qac.data_prep.records import PARTS, Event, Part, Scope, Transition
-from qac.data_prep.sessions import Session, cut, encode
+from qac.data_prep.sessions import UNTIMED, Session, cut, encode
 from qac.data_prep.sorter import RunSorter
 from qac.data_prep.source import STDIN, Source, check_encoding, open_source, size_of
 from qac.data_prep.split import HashSplit, Ratios, Split, StartHistogram, TimeSplit, parse_dates
@@ -223,17 +223,17 @@ class _Preparation:
         if self.options.split_by == "session" or self.untimed or not self.timed:
             return self.by_hash
         histogram = StartHistogram()
-        for new, session, _ in self._cut(sorter, "sessions"):
+        for new, session, _, _ in self._cut(sorter, "sessions"):
             if new:
                 histogram.add(session.start)
         return histogram.split(self.ratios)
 
-    def _cut(self, sorter: RunSorter, label: str) -> Iterator[tuple[bool, Session, bytes]]:
-        """Yield whether a session begins, the session, and the query."""
+    def _cut(self, sorter: RunSorter, label: str) -> Iterator[tuple[bool, Session, int, bytes]]:
+        """Yield whether a session begins, the session, and the time and text of the query."""
         current: Session | None = None
         with self._bar(len(sorter), label, "rows") as bar:
-            for row, (session, query) in enumerate(cut(sorter, self.options.gap), 1):
-                yield session is not current, session, query
+            for row, (session, time, query) in enumerate(cut(sorter, self.options.gap), 1):
+                yield session is not current, session, time, query
                 current = session
                 if row % _BAR_ROWS == 0:
                     bar.update(_BAR_ROWS)
@@ -243,7 +243,7 @@ class _Preparation:
         part: Part = "train"
         write_first = False
         place = 0
-        for new, session, raw in self._cut(sorter, "writing"):
+        for new, session, time, raw in self._cut(sorter, "writing"):
             query = raw.decode()
             if new:
                 history.clear()
@@ -257,7 +257,8 @@ class _Preparation:
                 continue
             self.sessions_of_two += place == 1
             if history or write_first:
-                writer.write(part, history, query, b"%b/%d" % (session.key, place))
+                seconds = None if time == UNTIMED else time // 1000
+                writer.write(part, history, query, b"%b/%d" % (session.key, place), time=seconds)
             history.append(query)
             place += 1
 

@@ -48,8 +48,10 @@ class Session:
         return self.key.startswith(b"-")
 
 
-def cut(records: Iterable[bytes], gap: timedelta | None = None) -> Iterator[tuple[Session, bytes]]:
-    """Yield every record's UTF-8 query with its session; a session's queries come together and share one object.
+def cut(records: Iterable[bytes], gap: timedelta | None = None) -> Iterator[tuple[Session, int, bytes]]:
+    """Yield every record's session, time (milliseconds since 1970, or UNTIMED) and UTF-8 query.
+
+    A session's queries come together and share one object.
 
     ``gap`` ends a session when more time than that lies between two queries. None: 30 minutes where the log names
     users, never where it names sessions.
@@ -69,4 +71,4 @@ def cut(records: Iterable[bytes], gap: timedelta | None = None) -> Iterator[tupl
         elif time - last > limit:
             session = Session(record[_SESSION], time - _BIAS)
         last = time
-        yield session, record[_QUERY]
+        yield session, time - _BIAS, record[_QUERY]

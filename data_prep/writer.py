@@ -56,8 +56,11 @@ class PartWriter:
         key: bytes,
         count: float = 1.0,
         prefix: str | None = None,
+        time: int | None = None,
     ) -> None:
-        """Write ``query`` after ``history``; ``key`` names the pair, for the drawing of prefixes.
+        """Write ``query``, made after ``history`` at ``time`` (seconds since 1970).
+
+        ``key`` names the pair, for the drawing of prefixes.
 
         So many prefixes are drawn at most that no line's share of ``count`` is smaller than examples may count.
         """
@@ -75,7 +78,7 @@ class PartWriter:
             prefixes = [query[:n] for n in prefix_lengths(len(query), wanted, self._seed, key)]
         file = self._files[part]
         for typed, share in zip(prefixes, shares(count, len(prefixes)), strict=True):
-            line = Example(past, typed, query, share).to_json().encode() + b"\n"
+            line = Example(past, typed, query, share, time=time).to_json().encode() + b"\n"
             file.write(line)
             stats.bytes += len(line)
         stats.examples += len(prefixes)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, get_args
 
 from qac.errors import UsageError
 from qac.text import PROTOCOLS, Protocol
@@ -25,6 +26,25 @@ def _require(name: str, value: float, low: float, high: float) -> None:
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise UsageError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
+
+
+def setting(config: TrainingConfig, path: str) -> Any:
+    """Return the setting at ``path``, such as ``"ranker.l2"``."""
+    return functools.reduce(getattr, path.split("."), config)
+
+
+def with_setting(config: TrainingConfig, path: str, value: Any) -> TrainingConfig:
+    """Return ``config`` with ``value`` at ``path``.
+
+    Raises
+    ------
+    UsageError
+        The value is out of range.
+    """
+    section, _, name = path.rpartition(".")
+    if not section:
+        return replace(config, **{name: value})
+    return replace(config, **{section: replace(getattr(config, section), **{name: value})})
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,21 @@ class RankerConfig:
         _require("tolerance", self.tolerance, 0, 1)
         _require("max_passes", self.max_passes, 1, 1 << 30)
         _require("prune", self.prune, 0, math.inf)
+
+
+@dataclass(frozen=True)
+class PopularityConfig:
+    """How often a query counts."""
+
+    half_life: float | None = None
+    """An example counts half for every so many seconds that it is older than the newest. None: age plays no part."""
+    min_count: int = 0
+    """Queries made fewer times, whenever that was, are not learned: neither proposed nor are their words used."""
+
+    def __post_init__(self) -> None:
+        if self.half_life is not None:
+            _require("half_life", self.half_life, 1, math.inf)
+        _require("min_count", self.min_count, 0, 1 << 53)
 
 
 @dataclass(frozen=True)
@@ -129,6 +164,7 @@ class TrainingConfig:
     query, to its end. It holds for requests with a session; those without get the most popular completions."""
     repeat_weight: float = 0.01
     """Factor on the score of the last query itself: who types again seldom wants the same again."""
+    popularity: PopularityConfig = field(default_factory=PopularityConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
     composer: ComposerConfig = field(default_factory=ComposerConfig)

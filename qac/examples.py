@@ -4,8 +4,9 @@ JSON lines, one example each::
 
     {"prev_query": "digital camera", "prefix": "ni", "next_query": "nikon d70"}
 
-and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_query``) and ``"count": n`` (the example
-stands for n equal ones). ``prev_query`` may be empty: the first query of a session.
+and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_query``), ``"count": n`` (the example
+stands for n equal ones) and ``"time": t`` (when the query was made, in seconds since 1970). ``prev_query`` may be
+empty: the first query of a session.
 """
 
 import gzip
@@ -24,6 +25,10 @@ MIN_COUNT: Final = 1e-3
 MAX_COUNT: Final = 1e12
 """Counts beyond these would be lost in the sums of a model's tree, which has 53 bits for both ends."""
 
+MIN_TIME: Final = -62_135_596_800
+MAX_TIME: Final = 253_402_300_799
+"""The years 1 to 9999, in seconds since 1970; times in milliseconds are mostly beyond."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -34,6 +39,8 @@ class Example:
     prefix: str
     next_query: str
     count: float = 1.0
+    time: float | None = None
+    """When the query was made, in seconds since 1970; None where that is not known."""
 
     def to_json(self) -> str:
         """Return the example as one JSON line, without the line break."""
@@ -45,8 +52,14 @@ class Example:
         if len(self.prev_queries) > 1:
             record["prev_queries"] = list(self.prev_queries)
         if self.count != 1:
-            record["count"] = int(self.count) if self.count == int(self.count) else self.count
+            record["count"] = _plain(self.count)
+        if self.time is not None:
+            record["time"] = _plain(self.time)
         return json.dumps(record, ensure_ascii=False)
+
+
+def _plain(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
@@ -87,7 +100,8 @@ def normalize_examples(examples: Iterable[Example], protocol: Protocol = "defaul
         following = normalize(example.next_query, protocol)
         if following:
             history = tuple(q for q in (normalize(q, protocol) for q in example.prev_queries) if q)
-            yield Example(history, normalize_prefix(example.prefix, protocol), following, example.count)
+            typed = normalize_prefix(example.prefix, protocol)
+            yield Example(history, typed, following, example.count, time=example.time)
 
 
 def _parse(line: str, where: str) -> Example:
@@ -111,6 +125,15 @@ def _parse(line: str, where: str) -> Example:
     if not isinstance(history, list) or not all(isinstance(q, str) for q in [prev, *history]):
         raise InputError(f'{where}: "prev_query" must be a string and "prev_queries" a list of strings')
     count = record.get("count", 1)
-    if isinstance(count, bool) or not isinstance(count, int | float) or not MIN_COUNT <= count <= MAX_COUNT:
+    if not _is_number(count, MIN_COUNT, MAX_COUNT):
         raise InputError(f'{where}: "count" must be a number from {MIN_COUNT:g} to {MAX_COUNT:g}, got {count!r:.60}')
-    return Example(tuple(history), prefix, following, float(count))
+    when = record.get("time")
+    if when is not None and not _is_number(when, MIN_TIME, MAX_TIME):
+        raise InputError(
+            f'{where}: "time" must be a number of seconds since 1970, from {MIN_TIME} to {MAX_TIME}, got {when!r:.60}'
+        )
+    return Example(tuple(history), prefix, following, float(count), time=when)
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,12 @@ from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
-from qac.labels import LabelTable
+from qac.labels import LabelTable, QueryLog
 from qac.progress import progress, working
 from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
+_NO_ROW: Final = -1
 
 
 @dataclass(frozen=True)
@@ -45,35 +46,56 @@ class TrainedModel:
 
 
 class _Collector:
-    """Reads examples once into numbers: who was asked (a row) and what came (a query)."""
+    """Reads examples once into numbers: after what session (a row) which query came."""
 
     def __init__(self, history: int, use_prefix: bool) -> None:
-        self.rows: dict[tuple[str, str], int] = {}
-        self.queries: dict[str, int] = {}
-        self.example_row = array("I")
-        self.example_query = array("I")
-        self.example_weight = array("f")
+        self.log = QueryLog()
+        self._rows: dict[tuple[str, str], int] = {}
+        self._row = array("i")
         self._history = history
         self._use_prefix = use_prefix
 
-    def watch(self, examples: Iterable[Example]) -> Iterable[Example]:
-        """Yield the examples on, taking note."""
+    def read(self, examples: Iterable[Example]) -> None:
+        """Take note of normalised examples."""
         for e in examples:
-            if e.prev_queries and e.next_query:
+            row = _NO_ROW
+            if e.prev_queries:
                 session = "\n".join(e.prev_queries[-self._history :])
-                key = (session, e.prefix if self._use_prefix else "")
-                self.example_row.append(self.rows.setdefault(key, len(self.rows)))
-                self.example_query.append(self.queries.setdefault(e.next_query, len(self.queries)))
-                self.example_weight.append(e.count)
-            yield e
+                row = self._rows.setdefault((session, e.prefix if self._use_prefix else ""), len(self._rows))
+            self._row.append(row)
+            self.log.add(e)
 
-    def number_rows_by_text(self) -> None:
-        """Renumber the rows in the order of their texts, so that the order of the examples does not show."""
-        texts = sorted(self.rows)
-        number = np.empty(len(texts), np.uint32)
-        number[[self.rows[t] for t in texts]] = np.arange(len(texts), dtype=np.uint32)
-        self.rows = {t: i for i, t in enumerate(texts)}
-        self.example_row = array("I", number[np.frombuffer(self.example_row, np.uint32)].tobytes())
+    def steps(self, labels: LabelTable, half_life: float | None) -> _Steps:
+        """Return the steps that led to a label, rows in the order of their texts: that of examples does not show."""
+        label = self.log.labels_of(labels)
+        row = np.frombuffer(self._row, np.int32) if self._row else np.empty(0, np.int32)
+        chosen = (row != _NO_ROW) & (label >= 0)
+        label, row, weight = label[chosen], row[chosen], self.log.weights(half_life)[chosen].astype(np.float32)
+        led = np.zeros(len(self._rows), np.bool_)
+        led[row] = True
+        sessions = sorted(key for key, i in self._rows.items() if led[i])
+        number = np.empty(len(self._rows), np.int64)
+        number[[self._rows[key] for key in sessions]] = np.arange(len(sessions))
+        return _Steps(sessions, number[row], label, weight)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The examples with a previous query: from what row of ``sessions`` to which label, and how much that counts."""
+
+    sessions: list[tuple[str, str]]
+    """Distinct: earlier queries joined by line feeds, and the typed prefix where rankers see it."""
+    row: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float32]
+
+    def by_label(self, discount: npt.NDArray[np.float64]) -> sparse.csr_matrix:
+        """Return the weights, shape (labels, sessions), equal steps summed and times their label's ``discount``."""
+        shape = (len(discount), max(1, len(self.sessions)))
+        matrix = sparse.csr_matrix((self.weight, (self.label, self.row)), shape=shape, dtype=np.float32)
+        matrix.sum_duplicates()
+        matrix.data *= np.repeat(discount, np.diff(matrix.indptr)).astype(np.float32)
+        return matrix
 
 
 def processors() -> int:
@@ -118,13 +140,13 @@ def train(
         raise UsageError(f"threads must be from 1 to {MAX_THREADS}, got {threads}")
     say = _Clock(log)
     collector = _Collector(config.history, config.use_prefix)
-    labels = LabelTable.from_examples(collector.watch(examples))
+    collector.read(examples)
     with working("sort the sessions", quiet=quiet):
+        labels = collector.log.labels(config.popularity)
         _check_lengths(labels)
-        collector.number_rows_by_text()
-    say(
-        f"{len(labels):,} queries, {len(collector.example_row):,} examples of {len(collector.rows):,} distinct sessions"
-    )
+        steps = collector.steps(labels, config.popularity.half_life)
+    del collector
+    say(f"{len(labels):,} queries, {len(steps.row):,} examples of {len(steps.sessions):,} distinct sessions")
 
     with working("build the tree", quiet=quiet):
         discount, length_scale = _length_discount(labels, config.length_discount)
@@ -140,17 +162,17 @@ def train(
     )
     prefix: PrefixTfidfVectorizer | None = None
     with working("find the features of sessions", quiet=quiet):
-        X = session.fit_transform(key[0].split("\n") for key in collector.rows)
+        X = session.fit_transform(key[0].split("\n") for key in steps.sessions)
         if config.use_prefix:
             prefix = PrefixTfidfVectorizer()
-            X = sparse.hstack([X, prefix.fit_transform(key[1] for key in collector.rows)], format="csr")
-        ranking = _by_label(collector, labels, X, discount)
+            X = sparse.hstack([X, prefix.fit_transform(key[1] for key in steps.sessions)], format="csr")
+        ranking = RankingExamples(X, steps.by_label(discount))
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
     composer = None
     if config.composer.enabled:
         with working("learn how queries are composed", quiet=quiet):
-            sessions = [key[0] for key in collector.rows]
+            sessions = [key[0] for key in steps.sessions]
             composer = fit_composer(labels, sessions, ranking.Y, config.composer, config.length_discount, length_scale)
         say(f"composer of {len(composer.word.unigram) - 1:,} words and {len(composer.word.next):,} n-grams")
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
@@ -159,8 +181,9 @@ def train(
     state = rankers.state
     weight = float(ranking.Y.sum()) or 1.0
     summary = {
-        "examples": len(collector.example_row),
-        "sessions": len(collector.rows),
+        "left_out": labels.left_out,
+        "examples": len(steps.row),
+        "sessions": len(steps.sessions),
         "loss_without_session": state.loss_start / weight,
         "loss": state.loss / weight,
     }
@@ -186,20 +209,6 @@ def _length_discount(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[n
     factor = length**-exponent
     scale = float(labels.counts.sum() / (labels.counts @ factor))
     return factor * scale, scale
-
-
-def _by_label(
-    collector: _Collector, labels: LabelTable, X: sparse.csr_matrix, discount: npt.NDArray[np.float64]
-) -> RankingExamples:
-    """Group the examples by label, equal (label, row) pairs summed and discounted."""
-    label_of = np.fromiter((labels.find(q) for q in collector.queries), np.int64, count=len(collector.queries))
-    label = label_of[np.frombuffer(collector.example_query, np.uint32)] if collector.queries else np.empty(0, np.int64)
-    row = np.frombuffer(collector.example_row, np.uint32).astype(np.int64)
-    weight: npt.NDArray[np.float32] = np.frombuffer(collector.example_weight, np.float32)
-    by_label = sparse.csr_matrix((weight, (label, row)), shape=(len(labels), max(1, X.shape[0])), dtype=np.float32)
-    by_label.sum_duplicates()
-    by_label.data *= np.repeat(discount, np.diff(by_label.indptr)).astype(np.float32)
-    return RankingExamples(X, by_label)
 
 
 class _Watch:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qac.errors import InputError
-from qac.examples import MAX_COUNT, MIN_COUNT, Example, normalize_examples, read_examples
+from qac.examples import MAX_COUNT, MAX_TIME, MIN_COUNT, MIN_TIME, Example, normalize_examples, read_examples
 
 
 def read(tmp_path, content):
@@ -23,6 +23,12 @@ def test_the_three_fields_of_the_published_data_suffice(tmp_path):
 def test_history_and_count_are_optional_fields(tmp_path):
     line = '{"prev_query": "b", "prev_queries": ["a", "b"], "next_query": "c", "count": 2.5}'
     assert read(tmp_path, line) == [Example(("a", "b"), "", "c", 2.5)]
+
+
+@pytest.mark.parametrize("time", [1174000000, 0, -1, 12.5])
+def test_the_time_is_an_optional_field_in_seconds(tmp_path, time):
+    assert read(tmp_path, f'{{"next_query": "a", "time": {time}}}') == [Example((), "", "a", time=time)]
+    assert read(tmp_path, '{"next_query": "a", "time": null}')[0].time is None
 
 
 @pytest.mark.parametrize("history", ["", '"prev_query": "",', '"prev_query": null,', '"prev_queries": [],'])
@@ -55,6 +61,10 @@ def test_blank_lines_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path):
             f'{{"next_query": "a", "count": {count}}}'
             for count in ("0", "-1", "true", '"2"', "null", "NaN", "Infinity", "1e39", "1e-60", "1" + "0" * 400)
         ),
+        *(
+            f'{{"next_query": "a", "time": {time}}}'
+            for time in ("true", '"2026-01-01"', "NaN", "Infinity", "1174000000000", "1" + "0" * 400)
+        ),
     ],
 )
 def test_a_line_that_is_no_example_is_refused_by_its_number(tmp_path, line):
@@ -85,9 +95,9 @@ def test_normal_form_drops_what_is_empty_and_keeps_the_order_of_the_rest():
     raw = [
         Example((" A ", "\0", "b\n"), " N ", "Nikon "),
         Example(("a",), "", " \t"),
-        Example((" ",), "", "c", 3),
+        Example((" ",), "", "c", 3, time=7),
     ]
-    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3)]
+    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3, time=7)]
     assert list(normalize_examples([Example(("a",), "", "?!")], "alnum")) == []
 
 
@@ -97,6 +107,7 @@ any_example = st.builds(
     st.text(),
     st.text(),
     st.one_of(st.integers(1, 10**6).map(float), st.floats(MIN_COUNT, MAX_COUNT)),
+    time=st.one_of(st.none(), st.integers(MIN_TIME, MAX_TIME), st.floats(MIN_TIME, MAX_TIME)),
 )
 
 

@@ -1,5 +1,6 @@
 import random
 import time
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +14,11 @@ from qac import _native
 from qac._native import ExampleArrays
 from qac.baselines import MostFrequent
 from qac.completer import Completer
-from qac.config import IndexConfig, RankerConfig, TrainingConfig
+from qac.config import IndexConfig, PopularityConfig, RankerConfig, TrainingConfig
 from qac.errors import InputError
 from qac.examples import Example
 from qac.index.hybrid import build_tree
+from qac.model import load_model
 from qac.training import train
 from qac.xlinear import RankingExamples, train_rankers
 
@@ -205,6 +207,58 @@ def test_without_a_session_it_is_most_popular_completion(make_model):
             found = completer.complete(prefix, k=1000)
             assert [c.text for c in found] == [c.text for c in wanted]
             assert [c.score for c in found] == pytest.approx([c.score / total for c in wanted], rel=1e-9)
+
+
+def test_with_age_and_a_minimum_count_it_is_most_popular_completion_by_these(make_model):
+    rng = random.Random(1)
+    examples = [replace(e, count=1.0, time=rng.randrange(10**6)) for e in log(400)]
+    half_life, least = 10**5, 3
+    newest = max(e.time for e in examples)
+    made, weight = ({False: Counter(), True: Counter()} for _ in range(2))  # as the next query or before another
+    for e in examples:
+        for side, query in [(False, e.next_query), *((True, q) for q in e.prev_queries[-1:])]:
+            made[side][query] += 1
+            weight[side][query] += 2 ** -((newest - e.time) / half_life)
+    popular = {q: max(w[q] for w in weight.values()) for q in set().union(*made.values())}
+    popular = {q: n for q, n in popular.items() if max(c[q] for c in made.values()) >= least}
+    assert len(popular) < len(made[False] | made[True])
+    config = replace(CONFIGS[0], popularity=PopularityConfig(half_life, least))
+    completer = Completer.load(make_model(examples, config), compose=False)
+    for prefix in ("", "n", "new", "new ", "日", "m", "x"):
+        wanted = {q: n for q, n in popular.items() if q.startswith(prefix)}
+        found = completer.complete(prefix, k=1000)
+        assert [c.text for c in found] == sorted(wanted, key=lambda q: (-wanted[q], q))
+        assert [c.score for c in found] == pytest.approx([wanted[c.text] / sum(wanted.values()) for c in found])
+
+
+def test_times_change_nothing_where_age_plays_no_part(make_model):
+    examples = log()
+    timed = [replace(e, time=float(i)) for i, e in enumerate(examples)]
+    assert make_model(timed).read_bytes() == make_model(examples).read_bytes()
+
+
+def test_recent_steps_of_sessions_weigh_more(make_model):
+    old = [Example(("camera",), "", "nikon", time=0)] * 3
+    examples = [*old, *[Example(("camera",), "", "canon", time=100)] * 2, *[Example((), "", "canon", time=0)] * 9]
+    plain, decayed = (
+        Completer.load(make_model(examples, TrainingConfig(popularity=p)), compose=False)
+        for p in (PopularityConfig(), PopularityConfig(half_life=20))
+    )
+    share = [{c.text: c.score for c in completer.complete("", "camera")}["canon"] for completer in (plain, decayed)]
+    assert share[0] < 0.75 < share[1]
+
+
+def test_a_rare_query_is_used_nowhere(make_model):
+    examples = [Example(("big cat",), "", "cat food", 5.0), Example(("cat food",), "", "secret zx"), *log()]
+    path = make_model(examples, TrainingConfig(popularity=PopularityConfig(min_count=2)))
+    completer = Completer.load(path)
+    assert "cat food" in completer
+    assert "secret zx" not in completer
+    for prefix, prev in (("s", "cat food"), ("secret", "cat food"), ("", "cat food"), ("z", "secret")):
+        assert not any("zx" in c.text for c in completer.complete(prefix, prev, k=100))
+    composer = load_model(path).arrays.composer
+    assert b"secret" not in bytes(composer.word_text)
+    assert ord("z") not in composer.alphabet
 
 
 def test_the_session_bends_popularity(make_model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Generator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -38,6 +39,32 @@ def whole_number(low: int, high: int | None = None, *, words: str = "") -> Calla
         return value
 
     return parse
+
+
+# Largest first.
+_UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def duration(text: str) -> float:
+    """Parse, for argparse, a positive number and a unit: 30d is 2,592,000 seconds."""
+    number, unit = text[:-1], text[-1:]
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"expected a number above 0 and a unit ({', '.join(reversed(_UNITS))}) such as 90s or 30d, got {text!r:.60}"
+        )
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return what :func:`duration` reads as so many seconds, in the largest unit of which they are a whole number."""
+    for unit, size in _UNITS.items():
+        if seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds!r}s"
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
+import shlex
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from qac.cli.common import read_normalized, text_protocol, whole_number
+from qac.cli.common import duration, format_duration, read_normalized, text_protocol, whole_number
+from qac.errors import InputError, UsageError
 from qac.text import PROTOCOLS
 
 if TYPE_CHECKING:
+    from qac.config import TrainingConfig
     from qac.examples import Example
+    from qac.tuning import Trial, Tuned
 
 HELP = "learn from examples; write a model file"
 
@@ -25,17 +28,32 @@ examples:
   qac train data/train.jsonl --out my.qac
   qac train data/train.jsonl --valid data/valid.jsonl --out my.qac --verbose
   qac train data/train.jsonl --out trie.qac --index trie --l2 0.3
+  qac train data/train.jsonl --valid data/valid.jsonl --out my.qac --tune --tune-budget 10m
 
 The same examples and options give the same file, byte for byte, for any number of threads.
+
+--tune tries other values of the settings that matter most, one at a time, beginning with the other options given, and
+keeps what is better on the validation examples beyond chance. At the end it prints the options that train the same
+model without it. How many trials a budget of time allows differs between machines; --tune-trials gives the same
+everywhere. Ctrl-C ends the trials, and the best settings so far are used.
 """
+
+_SETTING: Final = "config."
+_FLAGS: Final[dict[str, str]] = {"text": "--text"}
+"""The option of each setting, by its place in the TrainingConfig; filled as they are declared."""
+_TUNE_BUDGET: Final = 600.0
+_STOPPED: Final = {
+    "done": "no setting is left to gain by",
+    "trials": "the last that --tune-trials allows",
+    "time": "the budget is spent",
+    "interrupted": "interrupted",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac train``."""
-    from qac.config import TrainingConfig
+    from qac.config import IndexKind
 
-    defaults = TrainingConfig()
-    index, ranker = defaults.index, defaults.ranker
     parser.add_argument("examples", type=Path, metavar="TRAIN", help="examples: the train.jsonl of `qac prep`")
     parser.add_argument("--out", required=True, type=Path, metavar="M", help="the model file to write")
     parser.add_argument("--valid", type=Path, metavar="FILE", help="measure the model on these examples at the end")
@@ -48,93 +66,105 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="a line per step with times, and loss while learning")
 
     tree = parser.add_argument_group("label tree")
-    tree.add_argument(
-        "--index", choices=("hybrid", "trie", "kmeans"), default=index.kind, help="kind of tree (default: %(default)s)"
+    _setting(tree, "--index", "index.kind", "kind of tree", choices=get_args(IndexKind))
+    _setting(tree, "--depth", "index.depth", "hybrid: characters that the trie resolves", type=whole_number(1))
+    _setting(tree, "--max-leaf", "index.max_leaf", "split nodes with more labels than this", type=whole_number(1))
+    _setting(tree, "--branching", "index.branching", "clusters a node is split into", type=whole_number(1))
+    _setting(tree, "--seed", "index.seed", "of the clustering", type=whole_number(0))
+
+    popularity = parser.add_argument_group("popularity")
+    _setting(
+        popularity,
+        "--half-life",
+        "popularity.half_life",
+        "halve an example's weight for every so long (30d; s, m, h, d, w) that it is older than the newest",
+        type=duration,
+        default="age plays no part",
     )
-    tree.add_argument(
-        "--depth",
-        type=whole_number(1),
-        default=index.depth,
-        help="hybrid: characters that the trie resolves (default: %(default)s)",
+    _setting(
+        popularity,
+        "--min-count",
+        "popularity.min_count",
+        "leave out queries made fewer times: none is proposed, no word of theirs is used",
+        type=whole_number(0),
     )
-    tree.add_argument(
-        "--max-leaf",
-        type=whole_number(1),
-        default=index.max_leaf,
-        help="split nodes with more labels than this (default: %(default)s)",
+    _setting(
+        popularity,
+        "--length-discount",
+        "length_discount",
+        "after another query, one of n characters counts 1/n to this power: 1 where any one of its prefixes is asked, "
+        "0 where all are",
+        type=float,
     )
-    tree.add_argument(
-        "--branching",
-        type=whole_number(1),
-        default=index.branching,
-        help="clusters a node is split into (default: %(default)s)",
-    )
-    tree.add_argument(
-        "--seed", type=whole_number(0), default=index.seed, help="of the clustering (default: %(default)s)"
-    )
+    _setting(popularity, "--repeat-weight", "repeat_weight", "factor on the last query itself", type=float)
 
     features = parser.add_argument_group("features")
-    features.add_argument(
-        "--history",
-        type=whole_number(1),
-        default=defaults.history,
-        help="earlier queries that count (default: %(default)s)",
-    )
-    features.add_argument(
-        "--age-decay",
-        type=float,
-        default=defaults.age_decay,
-        help="factor for each step back in the session (default: %(default)s)",
-    )
-    features.add_argument(
-        "--word-weight", type=float, default=defaults.word_weight, help="factor on words (default: %(default)s)"
-    )
-    features.add_argument(
-        "--bigram-weight",
-        type=float,
-        default=defaults.bigram_weight,
-        help="factor on word pairs (default: %(default)s)",
-    )
-    features.add_argument(
-        "--query-weight",
-        type=float,
-        default=defaults.query_weight,
-        help="factor on whole queries (default: %(default)s)",
-    )
-    features.add_argument(
-        "--use-prefix", action="store_true", help="let the rankers see the typed prefix too, as in the published system"
+    _setting(features, "--history", "history", "earlier queries that count", type=whole_number(1))
+    _setting(features, "--age-decay", "age_decay", "factor for each step back in the session", type=float)
+    _setting(features, "--word-weight", "word_weight", "factor on words", type=float)
+    _setting(features, "--bigram-weight", "bigram_weight", "factor on word pairs", type=float)
+    _setting(features, "--query-weight", "query_weight", "factor on whole queries", type=float)
+    _setting(
+        features,
+        "--use-prefix",
+        "use_prefix",
+        "let the rankers see the typed prefix too, as in the published system",
+        action=argparse.BooleanOptionalAction,
     )
 
     rankers = parser.add_argument_group("rankers")
-    rankers.add_argument("--l2", type=float, default=ranker.l2, help="strength of the penalty (default: %(default)s)")
-    rankers.add_argument(
-        "--passes",
-        type=whole_number(1),
-        default=ranker.max_passes,
-        help="most passes over a node (default: %(default)s)",
-    )
-    rankers.add_argument(
-        "--tolerance",
-        type=float,
-        default=ranker.tolerance,
-        help="stop at gains below this share (default: %(default)s)",
-    )
-    rankers.add_argument(
-        "--prune", type=float, default=ranker.prune, help="leave out weights smaller than this (default: %(default)s)"
-    )
+    _setting(rankers, "--l2", "ranker.l2", "strength of the penalty", type=float)
+    _setting(rankers, "--passes", "ranker.max_passes", "most passes over a node", type=whole_number(1))
+    _setting(rankers, "--tolerance", "ranker.tolerance", "stop at gains below this share", type=float)
+    _setting(rankers, "--prune", "ranker.prune", "leave out weights smaller than this", type=float)
 
     composer = parser.add_argument_group("composer")
-    composer.add_argument(
-        "--no-composer", dest="composer", action="store_false", help="do not learn to compose queries that nobody made"
+    _setting(
+        composer,
+        "--composer",
+        "composer.enabled",
+        "learn to compose queries that nobody made",
+        action=argparse.BooleanOptionalAction,
     )
-    composer.add_argument(
-        "--share", type=float, help="its share in the mixture, 0 to 1 (default: by how many queries of the log are new)"
-    )
-    composer.add_argument(
-        "--least",
+    _setting(
+        composer,
+        "--share",
+        "composer.share",
+        "its share in the mixture, 0 to 1",
         type=float,
-        default=defaults.composer.least,
-        help="composed queries below this probability are not proposed (default: %(default)s)",
+        default="by how many queries of the log are new",
+    )
+    _setting(
+        composer, "--least", "composer.least", "composed queries below this probability are not proposed", type=float
+    )
+    _setting(composer, "--order", "composer.order", "words of its longest n-grams", type=whole_number(2))
+
+    tuning = parser.add_argument_group("tuning")
+    tuning.add_argument("--tune", action="store_true", help="pick settings on the examples of --valid")
+    tuning.add_argument(
+        "--tune-budget",
+        type=duration,
+        metavar="T",
+        help="time for trials (default: 10m, or none with --tune-trials); training with what was found comes on top",
+    )
+    tuning.add_argument("--tune-trials", type=whole_number(1), metavar="N", help="most trials")
+
+
+def _setting(group: Any, flag: str, path: str, text: str, *, default: str | None = None, **options: Any) -> None:
+    """Declare an option that sets the field ``path`` of the TrainingConfig.
+
+    It is there in the arguments, under a name that says so, only when given; what is not has its default.
+    """
+    from qac.config import TrainingConfig, setting
+
+    _FLAGS[path] = flag
+    if "action" not in options and "choices" not in options:
+        options["metavar"] = flag.strip("-").upper().replace("-", "_")
+    value = setting(TrainingConfig(), path) if default is None else default
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    group.add_argument(
+        flag, dest=_SETTING + path, default=argparse.SUPPRESS, help=f"{text} (default: {value})", **options
     )
 
 
@@ -145,16 +175,24 @@ def run(args: argparse.Namespace) -> int:
     from qac.training import processors, train
 
     started = time.monotonic()
+    _check_tuning(args)
     config = _config(args)
     _check_paths(args)
     check_writable(args.out)
     # Before the work: what is wrong with them should not be said after it.
     valid = list(read_normalized(args.valid, config.text, quiet=args.quiet)) if args.valid else []
     threads = args.threads or processors()
-    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
-        trained = train(
-            examples, config, threads=threads, quiet=args.quiet or args.verbose, log=_log if args.verbose else None
-        )
+    tuned = _tune(args, config, valid, threads) if args.tune else None
+    trained = tuned.model if tuned else None
+    if trained is None:
+        with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+            trained = train(
+                examples,
+                tuned.config if tuned else config,
+                threads=threads,
+                quiet=args.quiet or args.verbose,
+                log=_log if args.verbose else None,
+            )
     save_model(trained, args.out)
     summary: dict[str, Any] = {
         "model": str(args.out),
@@ -170,6 +208,9 @@ def run(args: argparse.Namespace) -> int:
         summary["valid"] = _validate(args, valid)
     elif args.valid:
         print(f"qac: there are no examples in {args.valid}; the model was not measured", file=sys.stderr)
+    if tuned:
+        options = ["qac", "train", str(args.examples), "--out", str(args.out), *_options(tuned.config)]
+        summary["tuning"] = {**tuned.to_json(), "command": shlex.join(options)}
     if args.json:
         print(json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False))
     elif not args.quiet:
@@ -177,34 +218,75 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_tuning(args: argparse.Namespace) -> None:
+    if args.tune and not args.valid:
+        raise UsageError("--tune measures on validation examples; name them with --valid")
+    if not args.tune and (args.tune_budget or args.tune_trials):
+        raise UsageError("--tune-budget and --tune-trials bound the trials of --tune; add it or leave them out")
+
+
+def _tune(args: argparse.Namespace, config: TrainingConfig, valid: Sequence[Example], threads: int) -> Tuned:
+    from qac.tuning import tune
+
+    budget = args.tune_budget or (None if args.tune_trials else _TUNE_BUDGET)
+    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        return tune(
+            examples,
+            valid,
+            config,
+            seconds=budget,
+            trials=args.tune_trials,
+            threads=threads,
+            quiet=args.quiet,
+            report=None if args.quiet else _show_trial,
+        )
+
+
 def _check_paths(args: argparse.Namespace) -> None:
     """Refuse, before the work, what would make its result worthless or destroy its source."""
-    from qac.errors import InputError
-
     if args.valid and not args.valid.is_file():
         raise InputError(f"there are no examples at {args.valid}; give the valid.jsonl that `qac prep` writes")
     for source in (args.examples, args.valid):
         if source and source.exists() and args.out.exists() and source.samefile(args.out):
             raise InputError(f"--out {args.out} is the file of examples itself; name another file for the model")
+    if args.tune and args.examples.exists() and args.valid.samefile(args.examples):
+        raise InputError(f"--tune on {args.valid}, which is trained on, would pick what learns by heart; give others")
 
 
-def _config(args: argparse.Namespace) -> Any:
-    from qac.config import ComposerConfig, IndexConfig, RankerConfig, TrainingConfig
+def _config(args: argparse.Namespace) -> TrainingConfig:
+    from qac.config import TrainingConfig, with_setting
 
-    return TrainingConfig(
-        text=text_protocol(args.text, args.examples),
-        history=args.history,
-        age_decay=args.age_decay,
-        word_weight=args.word_weight,
-        bigram_weight=args.bigram_weight,
-        query_weight=args.query_weight,
-        use_prefix=args.use_prefix,
-        index=IndexConfig(args.index, args.depth, args.max_leaf, args.branching, args.seed),
-        ranker=dataclasses.replace(
-            RankerConfig(), l2=args.l2, max_passes=args.passes, tolerance=args.tolerance, prune=args.prune
-        ),
-        composer=ComposerConfig(enabled=args.composer, share=args.share, least=args.least),
-    )
+    config = TrainingConfig(text=text_protocol(args.text, args.examples))
+    for name, value in vars(args).items():
+        if name.startswith(_SETTING):
+            config = with_setting(config, name.removeprefix(_SETTING), value)
+    return config
+
+
+def _show_trial(trial: Trial) -> None:
+    tried = " ".join(_option(trial.setting, trial.value)) if trial.setting else "settings as they are"
+    compared = f"{trial.gain:+.4f}, p {trial.p:.3f}" if trial.setting else ""
+    kept = "kept" if trial.kept else ""
+    _log(f"{tried:<24}  MRR@10 {trial.mrr:.4f}  {compared:<16}  {kept:<4}  {trial.seconds:6.1f} s")
+
+
+def _options(config: TrainingConfig) -> list[str]:
+    """Return the options that set what ``config`` does not have by default."""
+    from qac.config import TrainingConfig, setting
+
+    default = TrainingConfig()
+    values = {path: setting(config, path) for path in _FLAGS}
+    return [word for path, v in values.items() if v != setting(default, path) for word in _option(path, v)]
+
+
+def _option(path: str, value: Any) -> list[str]:
+    """Return the words that set, or name, the ``value`` of the setting at ``path``."""
+    flag = _FLAGS[path]
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    if path == "popularity.half_life":
+        return [flag, format_duration(value)] if value else [f"no {flag}"]
+    return [flag, str(value)]
 
 
 def _validate(args: argparse.Namespace, examples: Sequence[Example]) -> dict[str, Any]:
@@ -225,6 +307,8 @@ def _format(s: dict[str, Any]) -> str:
         f"learned from {s['examples']:,} steps of sessions in {s['seconds']:.1f} s on {s['threads']} threads; "
         f"{s['weights']:,} weights at {s['nodes']:,} nodes",
     ]
+    if s["left_out"]:
+        lines.append(f"queries left out, made fewer times than --min-count: {s['left_out']:,}")
     if s["examples"]:
         lines.append(f"loss per step {s['loss_without_session']:.3f} without the session, {s['loss']:.3f} with it")
     else:
@@ -235,4 +319,11 @@ def _format(s: dict[str, Any]) -> str:
             f"on {v['n']:,} validation requests: MRR@10 {v['mrr@10']:.3f}, Success@10 {v['success@10']:.3f}, "
             f"p50 {v['latency_us']['p50']:.0f} µs"
         )
+    if "tuning" in s:
+        t = s["tuning"]
+        lines.append(
+            f"tuned by {len(t['trials'])} trials ({_STOPPED[t['stopped']]}): MRR@10 {t['mrr_before']:.4f} -> "
+            f"{t['mrr']:.4f} on the validation requests asked"
+        )
+        lines.append(f"the same model without tuning:\n  {t['command']}")
     return "\n".join(lines)

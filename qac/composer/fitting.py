@@ -42,7 +42,7 @@ def fit_composer(
     """
     words, tokens, ends = _tokenise(labels.texts)
     word = fit_ngrams(
-        tokens, ends, np.minimum(np.floor(labels.counts), config.count_cap).clip(1), len(words), config.order
+        tokens, ends, np.minimum(np.floor(labels.occurrences), config.count_cap).clip(1), len(words), config.order
     )
     alphabet, characters, text_ends = _spell([labels.texts[i] for i in _telling(tokens, ends)])
     character = fit_ngrams(characters, text_ends, np.ones(len(text_ends)), len(alphabet), config.character_order)
@@ -52,7 +52,6 @@ def fit_composer(
     text, block = _native.encode_labels(words)
     slot_hash, slot_id = _native.word_slots(words)
     known = word.unigram[:-1]
-    new = _new_queries(labels)
     return ComposerArrays(
         word=word,
         character=character,
@@ -69,7 +68,7 @@ def fit_composer(
         association_weight=association_weight,
         settings={
             "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),
-            "share": _share(new) if config.share is None else config.share,
+            "share": _share(labels.new) if config.share is None else config.share,
             "copy_start": config.copy_start,
             "copy_none": config.copy_none,
             "copy_some": config.copy_some,
@@ -78,18 +77,13 @@ def fit_composer(
             "least": config.least,
             "length_discount": length_discount,
             "length_scale": length_scale,
-            "spelling": _spelling(new) if config.spelling is None else config.spelling,
+            "spelling": _spelling(labels.new) if config.spelling is None else config.spelling,
         },
     )
 
 
-def _new_queries(labels: LabelTable) -> float:
-    """Return the chance that the next query is a new one: the share of those made once (Good 1953, Turing's estimate)."""
-    return float(labels.counts[labels.counts <= 1].sum() / labels.counts.sum())
-
-
 def _share(new: float) -> float:
-    """Return the composer's share, from the chance of a new query.
+    """Return the composer's share, from the chance of a ``new`` query.
 
     A new query is seldom one that the composer puts first, so the odds count a hundredth; where few queries are new a
     small share still helps.

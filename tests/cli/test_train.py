@@ -1,6 +1,7 @@
 import io
 import json
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -136,7 +137,7 @@ def test_examples_are_learned_from_as_they_are_read(train, monkeypatch):
     most = 0
 
     class Counted(Example):
-        def __new__(cls, *args):
+        def __new__(cls, *args, **fields):
             nonlocal most
             example = super().__new__(cls)
             alive.add(id(example))
@@ -149,6 +150,126 @@ def test_examples_are_learned_from_as_they_are_read(train, monkeypatch):
     monkeypatch.setattr(qac.examples, "Example", Counted)
     assert train("--quiet")[0].status == 0
     assert 0 < most < 8
+
+
+# ---- popularity ----
+
+
+@pytest.fixture
+def timed_file(tmp_path):
+    """Write examples that people made when "nokia" was known, and then "nikon"."""
+    path = tmp_path / "timed.jsonl"
+    lines = [Example(("phone",), "n", "nokia", 3.0, time=0), Example(("phone",), "n", "nikon", 2.0, time=864_000)]
+    path.write_text("".join(e.to_json() + "\n" for e in [*lines, Example((), "n", "once", time=864_000)]))
+    return path
+
+
+def test_a_half_life_and_a_minimum_count(call_qac, timed_file, tmp_path):
+    def best(*options):
+        done = call_qac("train", timed_file, "--out", tmp_path / "m.qac", *options)
+        assert done.status == 0
+        return [c.text for c in Completer.load(tmp_path / "m.qac", compose=False).complete("", k=3)], done
+
+    assert best()[0] == ["phone", "nokia", "nikon"]
+    assert best("--half-life", "5d")[0] == ["phone", "nikon", "once"]
+    texts, done = best("--half-life", "1.5h", "--min-count", 2)
+    assert texts == ["phone", "nikon", "nokia"]
+    assert "queries left out, made fewer times than --min-count: 1" in done.out
+    config = load_model(tmp_path / "m.qac").meta["config"]
+    assert config["popularity"] == {"half_life": 5400.0, "min_count": 2}
+
+
+def test_a_half_life_needs_times_and_leaves_the_old_model(train):
+    done, path = train("--half-life", "30d")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "qac prep" in done.err
+    assert names(path.parent) == []
+
+
+@pytest.mark.parametrize("text", ["30", "d", "0d", "-1d", "nand", "infd", "1e999d", "30 days", "30D", "1y", ""])
+def test_a_half_life_is_a_number_and_a_unit(train, text):
+    done, _ = train(f"--half-life={text}")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "such as 90s or 30d" in done.err
+
+
+def test_no_query_is_made_often_enough(call_qac, timed_file, tmp_path):
+    done = call_qac("train", timed_file, "--out", tmp_path / "m.qac", "--min-count", 100)
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "made 100 times or more; lower --min-count" in done.err
+
+
+# ---- tuning ----
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Write parts of a log in which the query before the last one says what comes next."""
+    rng = random.Random(0)
+    for name, n in (("train", 200), ("valid", 60)):
+        cities = rng.choices(["paris", "rome", "oslo", "bonn"], k=n)
+        lines = (Example((city, "hotels"), "", f"{city} inn", time=i * 3600).to_json() for i, city in enumerate(cities))
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    return tmp_path / "train.jsonl", tmp_path / "valid.jsonl"
+
+
+def test_tuning_says_what_it_tries_and_how_to_do_without_it(call_qac, parts, tmp_path):
+    out = tmp_path / "a b.qac"
+    argv = ("train", parts[0], "--out", out, "--min-count", 1, "--l2", 0.1)
+    done = call_qac(*argv, "--valid", parts[1], "--tune", "--tune-budget", "10m")
+    assert done.status == 0
+    tried = done.err.splitlines()
+    assert tried[0].startswith("settings as they are")
+    assert any(line.startswith("--history 2 ") and " kept " in line for line in tried)
+    command = shlex.split(done.out.splitlines()[-1])
+    tuned = out.read_bytes()
+    assert command[:5] == ["qac", "train", str(parts[0]), "--out", str(out)]
+    assert call_qac(*command[1:]).status == 0
+    assert out.read_bytes() == tuned
+    assert load_model(out).meta["config"]["ranker"]["l2"] == 0.1
+    assert load_model(out).meta["config"]["popularity"]["min_count"] == 1
+
+
+def test_tuning_as_json(call_qac, parts, tmp_path):
+    argv = (
+        "train",
+        parts[0],
+        "--valid",
+        parts[1],
+        "--out",
+        tmp_path / "m.qac",
+        "--tune",
+        "--tune-trials",
+        3,
+        "--quiet",
+    )
+    done = call_qac(*argv, "--json")
+    tuning = done.json()["tuning"]
+    assert done.err == ""
+    assert (len(tuning["trials"]), tuning["stopped"]) == (3, "trials")
+    assert tuning["mrr"] >= tuning["mrr_before"] == tuning["trials"][0]["mrr"]
+    assert tuning["command"].startswith("qac train ")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (("--tune",), 2, "name them with --valid"),
+        (("--tune-trials", 3), 2, "add it or leave them out"),
+        (("--tune-budget", "1m"), 2, "add it or leave them out"),
+        (("--tune", "--valid", "valid.jsonl", "--tune-budget", "ten"), 2, "expected a number above 0 and a unit"),
+        (("--tune", "--valid", "valid.jsonl", "--tune-trials", 0), 2, "--tune-trials"),
+        (("--tune", "--valid", "train.jsonl"), 1, "learns by heart"),
+        (("--tune", "--valid", "empty.jsonl"), 1, "no validation examples"),
+    ],
+)
+def test_tuning_that_cannot_be_is_refused(call_qac, parts, tmp_path, monkeypatch, options, status, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").touch()
+    done = call_qac("train", "train.jsonl", "--out", "m.qac", *options)
+    assert (done.status, done.out, done.err.count("\n")) == (status, "", 1)
+    assert message in done.err
+    assert not (tmp_path / "m.qac").exists()
 
 
 # ---- what goes wrong ----

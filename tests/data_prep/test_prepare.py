@@ -310,3 +310,22 @@ def test_the_last_log_is_looked_at_before_the_first_is_read(log: Log, prep: Prep
         prep(log("u\tbad\tx\n" * 9), str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="read once only"):
         prep("-", "-")
+
+
+# ---- times ----
+
+
+def test_examples_carry_the_time_of_their_query_where_the_log_has_one(log: Log, prep: Prep) -> None:
+    path = log("u\t1970-01-01T00:01:00\ta\nu\t1970-01-01T00:02:03.900\tb\nw\t1969-12-31T23:59:59.5\tc\n")
+    _, parts = prep(path, split="100/0/0", prefixes=2)
+    times = {e["next_query"]: e["time"] for e in parts["train"]}
+    assert times == {"a": 60, "b": 123, "c": -1}
+
+
+@pytest.mark.parametrize(
+    ("content", "options"), [("a\nb\n", {"format": "queries"}), ("a\tb\t3\n", {"format": "pairs"})]
+)
+def test_examples_of_logs_without_times_have_none(log: Log, prep: Prep, content: str, options: dict[str, str]) -> None:
+    _, parts = prep(log(content), split="100/0/0", **options)
+    assert parts["train"]
+    assert not any("time" in e for e in parts["train"])

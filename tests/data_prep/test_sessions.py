@@ -15,7 +15,7 @@ def sessions(
     """Return the sessions' starts and queries, in order of their keys."""
     records = sorted(encode(Event(*e), e[3], i) for i, e in enumerate(events))
     found: dict[bytes, tuple[int, list[str]]] = {}
-    for session, query in cut(records, gap):
+    for session, _, query in cut(records, gap):
         found.setdefault(session.key, (session.start, []))[1].append(query.decode())
     return list(found.values())
 
