@@ -4,8 +4,9 @@ JSON lines, one example each::
 
     {"prev_query": "digital camera", "prefix": "ni", "next_query": "nikon d70"}
 
-and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_query``) and ``"count": n`` (the example
-stands for n equal ones). ``prev_query`` may be empty: the first query of a session.
+and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_query``), ``"count": n`` (the example
+stands for n equal ones) and ``"session": n`` (a number that examples of one session share, for evaluation).
+``prev_query`` may be empty: the first query of a session.
 """
 
 import gzip
@@ -23,6 +24,7 @@ from qac.text import Protocol, normalize, normalize_prefix
 MIN_COUNT: Final = 1e-3
 MAX_COUNT: Final = 1e12
 """Counts beyond these would be lost in the sums of a model's tree, which has 53 bits for both ends."""
+MAX_SESSION: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Example:
     prefix: str
     next_query: str
     count: float = 1.0
+    session: int | None = None
+    """A number that the examples of one session share; None: not known."""
 
     def to_json(self) -> str:
         """Return the example as one JSON line, without the line break."""
@@ -46,6 +50,8 @@ class Example:
             record["prev_queries"] = list(self.prev_queries)
         if self.count != 1:
             record["count"] = int(self.count) if self.count == int(self.count) else self.count
+        if self.session is not None:
+            record["session"] = self.session
         return json.dumps(record, ensure_ascii=False)
 
 
@@ -87,7 +93,9 @@ def normalize_examples(examples: Iterable[Example], protocol: Protocol = "defaul
         following = normalize(example.next_query, protocol)
         if following:
             history = tuple(q for q in (normalize(q, protocol) for q in example.prev_queries) if q)
-            yield Example(history, normalize_prefix(example.prefix, protocol), following, example.count)
+            yield Example(
+                history, normalize_prefix(example.prefix, protocol), following, example.count, example.session
+            )
 
 
 def _parse(line: str, where: str) -> Example:
@@ -113,4 +121,7 @@ def _parse(line: str, where: str) -> Example:
     count = record.get("count", 1)
     if isinstance(count, bool) or not isinstance(count, int | float) or not MIN_COUNT <= count <= MAX_COUNT:
         raise InputError(f'{where}: "count" must be a number from {MIN_COUNT:g} to {MAX_COUNT:g}, got {count!r:.60}')
-    return Example(tuple(history), prefix, following, float(count))
+    session = record.get("session")
+    if session is not None and (type(session) is not int or not 0 <= session <= MAX_SESSION):
+        raise InputError(f'{where}: "session" must be a whole number from 0 to {MAX_SESSION}, got {session!r:.60}')
+    return Example(tuple(history), prefix, following, float(count), session)
