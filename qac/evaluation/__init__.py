@@ -4,12 +4,10 @@ from qac.evaluation.comparison import compare
 from qac.evaluation.misses import Miss, sample_misses
 from qac.evaluation.outcomes import Outcomes
 from qac.evaluation.report import WARM_UP, KnownQueries, Report, evaluate
-from qac.evaluation.resampling import RESAMPLES
 from qac.evaluation.saved import load_report, save_report
 from qac.evaluation.typos import mistype
 
 __all__ = [
-    "RESAMPLES",
     "WARM_UP",
     "KnownQueries",
     "Miss",

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from qac.config import RESAMPLES
 from qac.errors import InputError
 from qac.evaluation.outcomes import nested
 from qac.evaluation.report import Report
-from qac.evaluation.resampling import RESAMPLES, SessionSums, bootstrap, interval, randomisation_test
+from qac.evaluation.resampling import SessionSums, bootstrap, interval, randomisation_test
 
 
 def compare(a: Report, b: Report, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def compare(a: Report, b: Report, resamples: int = RESAMPLES, seed: int = 0) -> 
     sums = [SessionSums(list(r.values()), list(groups.values()), b.outcomes.session) for r in ratios]
     samples = bootstrap(sums, resamples, seed)
     intervals = interval(samples[1] - samples[0])
-    p_values = randomisation_test(*sums, resamples, seed)
+    p_values = randomisation_test(sums[0], sums[1], resamples, seed)
     parts = []
     column = 0
     for path, among in groups.items():

@@ -1,7 +1,7 @@
 """What came of each request, the groups that requests fall into, and the metrics over a group.
 
-Every metric is a ratio of two sums over requests (:meth:`Outcomes.ratios`): for most, the sum of a value and that of the
-examples' counts. So one piece of code gives means, intervals and tests of all of them, for any group.
+Every metric is a ratio of two sums over requests (:meth:`Outcomes.ratios`): for most, the sum of a value and that of
+the examples' counts. So one piece of code gives means, intervals and tests of all of them, for any group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LENGTHS: Final = {"0": (0, 0), "1": (1, 1), "2": (2, 2), "3": (3, 3), "4-5": (4
 # How often the right answer was made in the training part. Counts may be fractions: each band ends before the next.
 _FREQUENCIES: Final = {"0": (0, 1e-9), "1": (1e-9, 2), "2-9": (2, 10), "10-99": (10, 100), "100+": (100, np.inf)}
 PREVIOUS: Final = ("none", "unknown", "known")
-"""What ``Outcomes.previous`` numbers: the request has no previous query, one that training never saw, or a known one."""
+"""What ``Outcomes.previous`` numbers: a request has no previous query, one that training never saw, or a known one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +84,18 @@ class Outcomes:
         """Return for each metric what each request adds to its numerator and to its denominator."""
         weight, composed = self.weight, self.composed.astype(np.float64)
         remaining = np.maximum(self.length - self.prefix_length, 0)
-        means = {
+        means: dict[str, FloatArray] = {
             "mrr@10": reciprocal_rank(self.rank, 10),
             "success@1": success(self.rank, 1),
             "success@5": success(self.rank, 5),
             "success@10": success(self.rank, 10),
             "bleu_rr": self.bleu_rr,
-            "coverage": self.answers > 0,
+            "coverage": (self.answers > 0).astype(np.float64),
             "composed": composed,
         }
         return {
             **{name: (weight * values, weight) for name, values in means.items()},
-            "composed_precision@1": (weight * (self.right_composed & (self.rank == 1)), weight * self.first_composed),
+            "composed_precision@1": (weight * (self.first_composed & (self.rank == 1)), weight * self.first_composed),
             "composed_precision": (weight * self.right_composed, weight * composed),
             "keystrokes_saved": (weight * keystrokes_saved(self.rank, remaining), weight * remaining),
         }

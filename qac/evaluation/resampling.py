@@ -1,8 +1,9 @@
 """Intervals and tests by drawing sessions anew.
 
 Requests of one session are alike, so what is drawn is sessions, not requests. A statistic is a ratio of sums over
-sessions, given as columns: sums of numerators and of denominators. All columns share the draws, so that a matrix product
-gives them all, and sessions come in blocks, so that memory does not grow with their number times that of the draws.
+sessions, given as columns: sums of numerators and of denominators. All columns share the draws, so that a matrix
+product gives them all, and sessions come in blocks, so that memory does not grow with their number times that of the
+draws.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from qac.config import RESAMPLES
 from qac.evaluation.outcomes import Mask
 from qac.metrics import FloatArray
 
-RESAMPLES: Final = 2000
 LEVEL: Final = 0.95
 _BLOCK: Final = 2048
 """Sessions at a time."""
@@ -64,7 +65,8 @@ class SessionSums:
                 for side, values in enumerate(ratio):
                     out[side, column] = np.bincount(own, values[chosen], minlength=high - low)
                 column += 1
-        return out.reshape(2 * self.columns, high - low).T
+        by_session: FloatArray = out.reshape(2 * self.columns, high - low).T
+        return by_session
 
 
 def _divide(sums: FloatArray) -> FloatArray:

@@ -37,11 +37,11 @@ class Letters:
 def mistype(examples: Sequence[Example], rate: float, seed: int = 0) -> list[str]:
     """Return what is typed for each of normalised ``examples``: its prefix, a share ``rate`` of them with one error.
 
-    An error is one edit of Damerau ("A Technique for Computer Detection and Correction of Spelling Errors", CACM 1964):
-    a letter too many, missing or wrong, or two neighbours exchanged; each kind and, in it, each place is equally likely,
-    the first letter included. Wrong letters are drawn from those of the examples. What is typed is in normal form and is
-    no prefix of the right answer. Prefixes under :data:`MIN_LENGTH` characters keep clear of errors, and so do the few
-    of which every attempt made a right one (``aaa``).
+    An error is one edit of Damerau ("A Technique for Computer Detection and Correction of Spelling Errors", CACM
+    1964): a letter too many, missing or wrong, or two neighbours exchanged. Each kind and, in it, each place is equally
+    likely, the first letter included; letters are drawn from those of the examples. What is typed is in normal form and
+    is no prefix of the right answer. Prefixes under :data:`MIN_LENGTH` characters keep clear of errors, and so do the
+    few that no attempt makes wrong.
 
     Raises
     ------
