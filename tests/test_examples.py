@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qac.errors import InputError
-from qac.examples import MAX_COUNT, MIN_COUNT, Example, normalize_examples, read_examples
+from qac.examples import MAX_COUNT, MAX_SESSION, MIN_COUNT, Example, normalize_examples, read_examples
 
 
 def read(tmp_path, content):
@@ -23,6 +23,11 @@ def test_the_three_fields_of_the_published_data_suffice(tmp_path):
 def test_history_and_count_are_optional_fields(tmp_path):
     line = '{"prev_query": "b", "prev_queries": ["a", "b"], "next_query": "c", "count": 2.5}'
     assert read(tmp_path, line) == [Example(("a", "b"), "", "c", 2.5)]
+
+
+def test_a_session_is_a_number(tmp_path):
+    content = '{"next_query": "a", "session": 0}\n{"next_query": "b", "session": null}\n{"next_query": "c"}'
+    assert [e.session for e in read(tmp_path, content)] == [0, None, None]
 
 
 @pytest.mark.parametrize("history", ["", '"prev_query": "",', '"prev_query": null,', '"prev_queries": [],'])
@@ -51,6 +56,7 @@ def test_blank_lines_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path):
         '{"next_query": "a", "prev_queries": "b"}',
         '{"next_query": "a", "prev_queries": 0}',
         '{"next_query": "a", "prev_queries": ["b", null]}',
+        *(f'{{"next_query": "a", "session": {s}}}' for s in ("-1", "true", '"u1"', "1.5", str(1 << 63), "[]")),
         *(
             f'{{"next_query": "a", "count": {count}}}'
             for count in ("0", "-1", "true", '"2"', "null", "NaN", "Infinity", "1e39", "1e-60", "1" + "0" * 400)
@@ -85,9 +91,9 @@ def test_normal_form_drops_what_is_empty_and_keeps_the_order_of_the_rest():
     raw = [
         Example((" A ", "\0", "b\n"), " N ", "Nikon "),
         Example(("a",), "", " \t"),
-        Example((" ",), "", "c", 3),
+        Example((" ",), "", "c", 3, 8),
     ]
-    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3)]
+    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3, 8)]
     assert list(normalize_examples([Example(("a",), "", "?!")], "alnum")) == []
 
 
@@ -97,6 +103,7 @@ any_example = st.builds(
     st.text(),
     st.text(),
     st.one_of(st.integers(1, 10**6).map(float), st.floats(MIN_COUNT, MAX_COUNT)),
+    st.one_of(st.none(), st.integers(0, MAX_SESSION)),
 )
 
 

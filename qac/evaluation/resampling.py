@@ -65,14 +65,15 @@ class SessionSums:
                 for side, values in enumerate(ratio):
                     out[side, column] = np.bincount(own, values[chosen], minlength=high - low)
                 column += 1
-        by_session: FloatArray = out.reshape(2 * self.columns, high - low).T
-        return by_session
+        return out.reshape(2 * self.columns, high - low).T
 
 
 def _divide(sums: FloatArray) -> FloatArray:
     """Return the ratios of ``sums`` (..., 2 * columns); nan where there is nothing to divide by."""
     numerator, denominator = np.split(sums, 2, axis=-1)
-    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)
+    out = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=out, where=denominator > 0)
+    return out
 
 
 def bootstrap(sums: Sequence[SessionSums], resamples: int = RESAMPLES, seed: int = 0) -> list[FloatArray]:
