@@ -5,6 +5,8 @@
     python benchmarks/quality.py --examples data/        # on what `qac prep` wrote
     python benchmarks/quality.py --list
 
+Choose settings on --part valid: what was chosen on the test part proves nothing there.
+
 Systems come in groups: main (the baselines and qac), ablations (the default configuration with one thing changed),
 presets (the configurations of the KDD'21 paper, by qac) and libpecos (the same by the published code, where that is
 installed). Prints Markdown tables with 95 % intervals; times are this machine's. A model that is used twice is trained
@@ -159,6 +161,7 @@ def main() -> int:
     )
     parser.add_argument("--list", action="store_true", help="show the systems and stop")
     parser.add_argument("--limit", type=int, default=20_000, help="test requests per log (default: %(default)s)")
+    parser.add_argument("--part", choices=("test", "valid"), default="test", help="what to ask (default: %(default)s)")
     parser.add_argument("--typos", type=float, default=0.0, help="share of prefixes to mistype (default: %(default)s)")
     parser.add_argument("--prep", default="", metavar="OPTIONS", help='for `qac prep`, e.g. "--split-by session"')
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE too")
@@ -168,7 +171,7 @@ def main() -> int:
     if args.list:
         print("\n".join(names))
         return 0
-    arguments = ("--limit", str(args.limit), "--typos", str(args.typos))
+    arguments = ("--part", args.part, "--limit", str(args.limit), "--typos", str(args.typos))
     with tempfile.TemporaryDirectory(prefix="qac-bench-") as scratch:
         results = [measure(name, data, names, arguments) for name, data in _folders(args, Path(scratch))]
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}\n")

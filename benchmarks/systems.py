@@ -164,6 +164,7 @@ def main() -> int:
     parser.add_argument("data", type=Path, help="a folder that `qac prep` wrote")
     parser.add_argument("report", type=Path, help="the file to write")
     parser.add_argument("--limit", type=int, help="ask only the first so many examples")
+    parser.add_argument("--part", default="test", help="what to ask: test or valid")
     parser.add_argument("--typos", type=float, default=0.0, help="share of prefixes to mistype")
     args = parser.parse_args()
     data = Data(args.data)
@@ -172,7 +173,7 @@ def main() -> int:
     suggester = trainer(data)
     costs = {"train_seconds": time.monotonic() - began, "peak_mb": _peak_mb()}
     known = LabelTable.from_examples(data.examples("train"))
-    examples = data.examples("test")[: args.limit]
+    examples = data.examples(args.part)[: args.limit]
     info = suggester.info() if hasattr(suggester, "info") else {}
     report = evaluate(
         suggester, examples, known=known, typed=mistype(examples, args.typos), model={**info, **costs}, quiet=True
@@ -182,8 +183,12 @@ def main() -> int:
 
 
 def _peak_mb() -> float:
-    # ru_maxrss is in KiB on Linux and in bytes on macOS.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
+    """Return the most memory that this process has had."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, whose ru_maxrss begins with what the parent process had
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
 if __name__ == "__main__":

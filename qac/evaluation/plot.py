@@ -14,7 +14,9 @@ Panel = tuple[str, Mapping[str, Mapping[str, Any]]]
 """Title of a log, and for each system what ``Report.to_json`` gives."""
 
 TITLE: Final = "MRR@10 by characters typed"
-_WIDTH, _HEIGHT, _LEFT, _GAP, _LINE = 280, 200, 40, 40, 20
+_HEIGHT, _LEFT, _GAP, _LINE = 200, 40, 40, 20
+_FULL, _LEAST = 800, 280
+"""What all panels together are wide, and the least that one is."""
 # Of Okabe and Ito, "Color Universal Design", 2008, told apart by the colour-blind: on light, on dark ground.
 _COLOURS: Final = (
     ("#0072b2", "#56b4e9"),
@@ -31,12 +33,13 @@ _CHARACTER: Final = 7.2
 def svg(panels: Sequence[Panel]) -> str:
     """Return the picture as an SVG document."""
     systems = _systems(panels)
-    width = _LEFT + len(panels) * (_WIDTH + _GAP)
+    panel_width = max(_LEAST, _FULL // max(1, len(panels)) - _GAP)
+    width = _LEFT + len(panels) * (panel_width + _GAP)
     legend, top = _legend(systems, width)
     height = top + _HEIGHT + 48
     body = [f'<text class="title" x="8" y="18">{TITLE}</text>', *legend]
     for number, panel in enumerate(panels):
-        body += _panel(panel, systems, _LEFT + number * (_WIDTH + _GAP), top + 16)
+        body += _panel(panel, systems, _LEFT + number * (panel_width + _GAP), top + 16, panel_width)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="{TITLE}"><style>{_svg_style(len(systems))}</style>\n' + "\n".join(body) + "\n</svg>\n"
@@ -80,10 +83,10 @@ def _legend(systems: Mapping[str, int], width: float) -> tuple[list[str], float]
     return out, y + 24
 
 
-def _panel(panel: Panel, systems: Mapping[str, int], left: float, top: float) -> list[str]:
+def _panel(panel: Panel, systems: Mapping[str, int], left: float, top: float, width: float) -> list[str]:
     title, reports = panel
     groups = _groups(reports)
-    xs = {g: left + _WIDTH * (i + 0.5) / len(groups) for i, g in enumerate(groups)}
+    xs = {g: left + width * (i + 0.5) / len(groups) for i, g in enumerate(groups)}
 
     def height(value: float) -> float:
         return top + _HEIGHT * (1 - value)
@@ -91,7 +94,7 @@ def _panel(panel: Panel, systems: Mapping[str, int], left: float, top: float) ->
     out = [f'<text class="title" x="{left}" y="{top - 10}">{escape(title)}</text>']
     for value in (0, 0.25, 0.5, 0.75, 1):
         y = height(value)
-        out.append(f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{left + _WIDTH}" y2="{y:.1f}"/>')
+        out.append(f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{left + width}" y2="{y:.1f}"/>')
         out.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     out += [
         f'<text x="{x:.1f}" y="{top + _HEIGHT + 18}" text-anchor="middle">{escape(g)}</text>' for g, x in xs.items()
