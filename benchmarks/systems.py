@@ -120,9 +120,9 @@ def _preset(name: str, data: Data) -> Completer:
 
 
 def _libpecos(preset: str, data: Data) -> Suggester:
-    from libpecos_peer import train as train_peer
+    from libpecos_peer import train_libpecos
 
-    peer: Suggester = train_peer(preset, data.examples("train"))
+    peer: Suggester = train_libpecos(preset, data.examples("train"))
     return peer
 
 
@@ -139,20 +139,15 @@ def groups() -> dict[str, dict[str, Trainer]]:
             **{f"qac, {name}": partial(_qac, name, change) for name, change in ABLATIONS.items()},
         },
         "presets": {f"qac {name}": partial(_preset, name) for name in _presets()},
-        "libpecos": {f"libpecos {name}": partial(_libpecos, name) for name in _peer_presets()},
+        "libpecos": {
+            f"libpecos {name}": partial(_libpecos, name) for name in (_presets() if find_spec("pecos") else ())
+        },
     }
 
 
 def _presets() -> Iterator[str]:
     if find_spec("qac.presets"):
         from qac.presets import PRESETS
-
-        yield from PRESETS
-
-
-def _peer_presets() -> Iterator[str]:
-    if find_spec("libpecos_peer") and find_spec("pecos"):
-        from libpecos_peer import PRESETS
 
         yield from PRESETS
 

@@ -83,7 +83,7 @@ class PartWriter:
         file = self._files[part]
         session = None if part == "train" else self._session
         for typed, share in zip(prefixes, shares(count, len(prefixes)), strict=True):
-            line = Example(past, typed, query, share, session).to_json().encode() + b"\n"
+            line = Example(past, typed, query, share, session=session).to_json().encode() + b"\n"
             file.write(line)
             stats.bytes += len(line)
         stats.examples += len(prefixes)

@@ -94,7 +94,7 @@ def normalize_examples(examples: Iterable[Example], protocol: Protocol = "defaul
         if following:
             history = tuple(q for q in (normalize(q, protocol) for q in example.prev_queries) if q)
             yield Example(
-                history, normalize_prefix(example.prefix, protocol), following, example.count, example.session
+                history, normalize_prefix(example.prefix, protocol), following, example.count, session=example.session
             )
 
 
@@ -124,4 +124,4 @@ def _parse(line: str, where: str) -> Example:
     session = record.get("session")
     if session is not None and (type(session) is not int or not 0 <= session <= MAX_SESSION):
         raise InputError(f'{where}: "session" must be a whole number from 0 to {MAX_SESSION}, got {session!r:.60}')
-    return Example(tuple(history), prefix, following, float(count), session)
+    return Example(tuple(history), prefix, following, float(count), session=session)

@@ -91,9 +91,9 @@ def test_normal_form_drops_what_is_empty_and_keeps_the_order_of_the_rest():
     raw = [
         Example((" A ", "\0", "b\n"), " N ", "Nikon "),
         Example(("a",), "", " \t"),
-        Example((" ",), "", "c", 3, 8),
+        Example((" ",), "", "c", 3, session=8),
     ]
-    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3, 8)]
+    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3, session=8)]
     assert list(normalize_examples([Example(("a",), "", "?!")], "alnum")) == []
 
 
@@ -103,7 +103,7 @@ any_example = st.builds(
     st.text(),
     st.text(),
     st.one_of(st.integers(1, 10**6).map(float), st.floats(MIN_COUNT, MAX_COUNT)),
-    st.one_of(st.none(), st.integers(0, MAX_SESSION)),
+    session=st.one_of(st.none(), st.integers(0, MAX_SESSION)),
 )
 
 

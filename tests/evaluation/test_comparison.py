@@ -25,7 +25,7 @@ class Table:
 @pytest.fixture
 def examples():
     """Return thirty requests of ten sessions, for "ab", "bc" and "cd" in turn."""
-    return [Example(("x",), "abc"[i % 3], ("ab", "bc", "cd")[i % 3], 1.0, i // 3) for i in range(30)]
+    return [Example(("x",), "abc"[i % 3], ("ab", "bc", "cd")[i % 3], session=i // 3) for i in range(30)]
 
 
 @pytest.fixture

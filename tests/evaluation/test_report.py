@@ -171,7 +171,7 @@ def test_mistyped_prefixes_are_reported_apart():
 
 def test_sessions_are_numbered_and_an_example_without_one_stands_alone():
     sessions = [7, None, 7, 3, None, 3]
-    examples = [Example((), "a", "ab", 1.0, session) for session in sessions]
+    examples = [Example((), "a", "ab", session=session) for session in sessions]
     report = evaluate(Scripted({}), examples, known=Known())
     assert report.outcomes.session.tolist() == [0, 1, 0, 2, 3, 2]
     assert report.to_json(100)["bootstrap"] == {"sessions": 4, "resamples": 100, "seed": 0}
