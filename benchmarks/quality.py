@@ -94,8 +94,9 @@ def table(results: Sequence[dict[str, Any]]) -> str:
         for name, r in result["systems"].items():
             model = r["model"]
             size = f"{model['bytes'] / 1e6:.1f}" if "bytes" in model else "-"
+            known = f"{model['labels']:,}" if "labels" in model else "-"
             lines.append(
-                f"| {result['log']} | {name} | {r['n']:,} | {model.get('labels', 0):,} | {model['train_seconds']:.1f} "
+                f"| {result['log']} | {name} | {r['n']:,} | {known} | {model['train_seconds']:.1f} "
                 f"| {model['peak_mb']:.0f} | {size} |"
             )
     return "\n".join(lines)
@@ -111,7 +112,7 @@ def _gain(comparison: dict[str, Any] | None) -> str:
         return ""
     mrr = comparison["mrr@10"]
     low, high = mrr["ci95"]
-    return f"{mrr['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+    return f"{mrr['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _choose(wanted: str) -> list[str]:
