@@ -57,7 +57,7 @@ def test_intervals_equal_scipys():
         paired=True,
         vectorized=True,
         method="percentile",
-        rng=np.random.default_rng(2),
+        random_state=np.random.default_rng(2),
     ).confidence_interval
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.003)
     # requests of a session are alike: taken one by one they would seem to say more than they do
