@@ -39,7 +39,7 @@ native-test: native/build/test-sanitized ## run the native tests under the addre
 	native/build/test-sanitized
 
 bench: $(VENV)/.installed ## measure quality, speed and size on the sample log
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/quality.py --systems main
 
 wheel: $(VENV)/.installed-dev ## build the sdist, and from it the wheel, into dist/
 	rm -rf dist

@@ -211,6 +211,7 @@ class _Preparation:
             part = "train" if first == "train" else part
         if self.options.history is not None:
             history = history[-self.options.history :]
+        writer.begin_session()
         # The row's number keeps equal rows from getting equal prefixes.
         writer.write(part, history, query, b"%b/%d" % (key, self.tally.rows), transition.count, prefix)
 
@@ -252,6 +253,7 @@ class _Preparation:
                 first = self._first_queries(session.alone)
                 write_first = first == "all" or first == part
                 writer.stats[part].sessions += 1
+                writer.begin_session()
             elif query == history[-1]:
                 self.tally.drop_kept(Drop.DUPLICATE)
                 continue

@@ -40,13 +40,20 @@ class PartWriter:
     """Draws prefixes and writes one JSON line for each, to the file of the example's part.
 
     The lines of a pair share its count: how often a query was made does not depend on how many prefixes are drawn.
+    Outside train, lines also say which of them belong to one session, by a running number that tells nothing of who
+    it was: an evaluation's intervals need it.
     """
 
     def __init__(self, files: dict[Part, IO[bytes]], prefixes: int | None, seed: bytes) -> None:
         self._files = files
         self._prefixes = prefixes
         self._seed = seed
+        self._session = -1
         self.stats: dict[Part, PartStats] = {part: PartStats() for part in PARTS}
+
+    def begin_session(self) -> None:
+        """Say that what is written next does not belong to the session of what was written last."""
+        self._session += 1
 
     def write(
         self,
@@ -77,8 +84,9 @@ class PartWriter:
             wanted = min(self._prefixes or len(query), most)
             prefixes = [query[:n] for n in prefix_lengths(len(query), wanted, self._seed, key)]
         file = self._files[part]
+        session = None if part == "train" else self._session
         for typed, share in zip(prefixes, shares(count, len(prefixes)), strict=True):
-            line = Example(past, typed, query, share, time=time).to_json().encode() + b"\n"
+            line = Example(past, typed, query, share, time=time, session=session).to_json().encode() + b"\n"
             file.write(line)
             stats.bytes += len(line)
         stats.examples += len(prefixes)

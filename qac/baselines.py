@@ -58,6 +58,11 @@ class RankedTrie:
         i = self._trie.get(key)
         return -1 if i is None else self._ranks[i]
 
+    def score(self, key: str) -> float:
+        """Return the score of ``key``, or 0 if there is no such key."""
+        rank = self.rank(key)
+        return self._scores[rank] if rank >= 0 else 0.0
+
     def top(self, prefix: str, k: int) -> list[tuple[str, float]]:
         """Return the ``k`` best (key, score) whose keys start with ``prefix``, best first."""
         kept = self._kept.get((prefix, k))
@@ -89,6 +94,10 @@ class MostFrequent:
     def __contains__(self, text: object) -> bool:
         """Say whether ``text`` is a query of the examples learnt from."""
         return text in self._queries
+
+    def count(self, text: str) -> float:
+        """Return how often the query ``text`` was made in the examples learnt from; 0: never."""
+        return self._queries.score(text)
 
     def complete(self, prefix: str, prev: Sequence[str] = (), k: int = 10) -> list[Completion]:
         """Return up to ``k`` completions of ``prefix``; the score is the query's count. ``prev`` plays no part."""

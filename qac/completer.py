@@ -147,10 +147,15 @@ class Completer:
 
     def __contains__(self, text: object) -> bool:
         """Return whether it knows the query ``text``."""
-        return (
-            isinstance(text, str)
-            and self._native.find_label(normalize(text, self._protocol).encode("utf-8")) is not None
-        )
+        return isinstance(text, str) and self._label(text) is not None
+
+    def count(self, text: str) -> float:
+        """Return how often the query ``text`` was made in the log that the model learned from; 0: never."""
+        label = self._label(text)
+        return 0.0 if label is None else float(self._model.arrays.count[label])
+
+    def _label(self, text: str) -> int | None:
+        return self._native.find_label(normalize(text, self._protocol).encode("utf-8"))
 
     def info(self) -> dict[str, Any]:
         """Return what the model is: its file, size, version, labels and configuration."""

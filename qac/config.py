@@ -16,6 +16,9 @@ Loss = Literal["softmax"]
 MAX_CHILDREN: Final = 1 << 16
 """Children of one node are numbered with 16 bits in the model."""
 
+RESAMPLES: Final = 2000
+"""Samples that an evaluation's intervals and tests rest on."""
+
 
 def _require(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high or math.isinf(value):  # also refuses what is not a number

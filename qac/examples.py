@@ -5,8 +5,8 @@ JSON lines, one example each::
     {"prev_query": "digital camera", "prefix": "ni", "next_query": "nikon d70"}
 
 and optionally ``"prev_queries": [oldest, ..., newest]`` (its last is ``prev_query``), ``"count": n`` (the example
-stands for n equal ones) and ``"time": t`` (when the query was made, in seconds since 1970). ``prev_query`` may be
-empty: the first query of a session.
+stands for n equal ones), ``"time": t`` (when the query was made, in seconds since 1970) and ``"session": n`` (a number
+that examples of one session share, for evaluation). ``prev_query`` may be empty: the first query of a session.
 """
 
 import gzip
@@ -24,6 +24,7 @@ from qac.text import Protocol, normalize, normalize_prefix
 MIN_COUNT: Final = 1e-3
 MAX_COUNT: Final = 1e12
 """Counts beyond these would be lost in the sums of a model's tree, which has 53 bits for both ends."""
+MAX_SESSION: Final = (1 << 63) - 1
 
 MIN_TIME: Final = -62_135_596_800
 MAX_TIME: Final = 253_402_300_799
@@ -41,6 +42,8 @@ class Example:
     count: float = 1.0
     time: float | None = None
     """When the query was made, in seconds since 1970; None where that is not known."""
+    session: int | None = None
+    """A number that the examples of one session share; None: not known."""
 
     def to_json(self) -> str:
         """Return the example as one JSON line, without the line break."""
@@ -55,6 +58,8 @@ class Example:
             record["count"] = _plain(self.count)
         if self.time is not None:
             record["time"] = _plain(self.time)
+        if self.session is not None:
+            record["session"] = self.session
         return json.dumps(record, ensure_ascii=False)
 
 
@@ -101,7 +106,7 @@ def normalize_examples(examples: Iterable[Example], protocol: Protocol = "defaul
         if following:
             history = tuple(q for q in (normalize(q, protocol) for q in example.prev_queries) if q)
             typed = normalize_prefix(example.prefix, protocol)
-            yield Example(history, typed, following, example.count, time=example.time)
+            yield Example(history, typed, following, example.count, time=example.time, session=example.session)
 
 
 def _parse(line: str, where: str) -> Example:
@@ -132,7 +137,10 @@ def _parse(line: str, where: str) -> Example:
         raise InputError(
             f'{where}: "time" must be a number of seconds since 1970, from {MIN_TIME} to {MAX_TIME}, got {when!r:.60}'
         )
-    return Example(tuple(history), prefix, following, float(count), time=when)
+    session = record.get("session")
+    if session is not None and (type(session) is not int or not 0 <= session <= MAX_SESSION):
+        raise InputError(f'{where}: "session" must be a whole number from 0 to {MAX_SESSION}, got {session!r:.60}')
+    return Example(tuple(history), prefix, following, float(count), time=when, session=session)
 
 
 def _is_number(value: object, low: float, high: float) -> bool:

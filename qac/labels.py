@@ -55,6 +55,11 @@ class LabelTable:
         i = bisect.bisect_left(self.texts, text)
         return i if i < len(self.texts) and self.texts[i] == text else -1
 
+    def count(self, text: str) -> float:
+        """Return how often ``text`` was made; 0: never."""
+        i = self.find(text)
+        return float(self.occurrences[i]) if i >= 0 else 0.0
+
     def prefix_range(self, prefix: str) -> tuple[int, int]:
         """Return ``(lo, hi)``: labels ``lo <= id < hi`` are those that start with ``prefix``."""
         n = len(prefix)

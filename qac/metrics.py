@@ -1,4 +1,4 @@
-"""What is measured of a ranked list of completions: reciprocal rank, success, and BLEU.
+"""What is measured of a ranked list of completions: reciprocal rank, success, keystrokes saved, and BLEU.
 
 There is one right answer per request, the query that was then made, so a list is judged by the rank of that answer
 (1 is best, 0 says it is not there) and, for answers that are nearly right, by the words they share with it. The
@@ -38,6 +38,18 @@ def reciprocal_rank(ranks: RankArray, k: int) -> FloatArray:
 def success(ranks: RankArray, k: int) -> FloatArray:
     """Return Success@k of each request: 1 where the right answer is among the first ``k``, else 0."""
     return ((ranks >= 1) & (ranks <= k)).astype(np.float64)
+
+
+def keystrokes_saved(ranks: RankArray, remaining: RankArray) -> FloatArray:
+    """Return how many keys each request saves a person who looks at its answers once.
+
+    ``remaining`` characters are left to type. Picking the answer at rank ``j`` takes ``j`` presses of the arrow key in
+    their place (Duan and Hsu, "Online Spelling Correction for Query Completion", WWW 2011, section 5), and who saves
+    nothing by that types on: ``max(0, remaining - j)``, and 0 where the right answer is missing. Enter ends a query
+    either way and is not counted.
+    """
+    saved = np.maximum(remaining.astype(np.float64) - ranks, 0)
+    return np.where(ranks >= 1, saved, 0.0)
 
 
 class BleuReference:

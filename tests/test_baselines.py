@@ -77,6 +77,7 @@ def test_every_baseline_is_a_suggester(name):
     assert len(baseline) == baseline.info()["labels"] == len(popularity(LOG))
     assert "nike" in baseline
     assert "nik" not in baseline
+    assert [baseline.count(text) for text in ("nike", "netflix", "nik")] == [4, 1, 0]
     assert all(isinstance(c, Completion) for c in baseline.complete("n", prev=["camera"], k=3))
 
 

@@ -3,6 +3,7 @@
 from qac.data_prep.sample_log import generate
 
 MEASURES = {"n", "mrr@10", "success@1", "success@5", "success@10", "bleu_rr", "coverage"}
+KINDS = ("by_prefix_length", "by_previous_query", "by_frequency")
 
 
 def test_from_a_log_to_completions(tmp_path, run_qac):
@@ -27,12 +28,13 @@ def test_from_a_log_to_completions(tmp_path, run_qac):
     systems = qac("eval", data / "test.jsonl", *arguments).json()["systems"]
     assert set(systems) == {"mfq", "cooc", "qac"}
     for report in systems.values():
-        assert set(report) == MEASURES | {"seen", "unseen", "by_prefix_length", "latency_us", "model"}
+        assert set(report) > MEASURES | {"seen", "unseen", *KINDS, "latency_us", "model"}
         assert report["n"] == prepared["parts"]["test"]["examples"] > 0
         assert report["n"] == report["seen"]["n"] + report["unseen"]["n"]
-        assert report["n"] == sum(group["n"] for group in report["by_prefix_length"].values())
-        for group in (report["seen"], report["unseen"], *report["by_prefix_length"].values()):
-            assert set(group) == MEASURES
+        assert all(report["n"] == sum(group["n"] for group in report[kind].values()) for kind in KINDS)
+        for group in (report["seen"], report["unseen"], *(g for kind in KINDS for g in report[kind].values())):
+            assert set(group) > MEASURES
+        assert 0 < report["bootstrap"]["sessions"] < min(prepared["parts"]["test"]["sessions"], report["n"])
         assert 0 < report["mrr@10"] <= report["success@10"] <= report["coverage"] <= 1
         assert 0 < report["latency_us"]["p50"] <= report["latency_us"]["p95"] <= report["latency_us"]["p99"]
     assert systems["qac"]["mrr@10"] > systems["mfq"]["mrr@10"]

@@ -14,6 +14,7 @@ from qac.completion import MAX_K, Completion
 from qac.config import IndexConfig, TrainingConfig
 from qac.errors import InputError, ModelError
 from qac.examples import Example
+from qac.labels import LabelTable
 
 # What people paste into a search box, and what attackers send.
 HARD = [
@@ -206,6 +207,13 @@ def test_it_knows_its_queries(completer, examples):
     assert "unknown" not in completer
     assert 7 not in completer
     assert len(completer) == len(known)
+
+
+def test_it_knows_how_often_a_query_was_made(completer, examples):
+    labels = LabelTable.from_examples(examples)
+    assert {text: completer.count(text) for text in labels.texts} == dict(zip(labels.texts, labels.counts, strict=True))
+    assert completer.count(" NIKE  air") == completer.count("nike air") > 0
+    assert completer.count("unknown") == 0
 
 
 def test_its_description(completer, model_path):

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qac.errors import InputError
-from qac.examples import MAX_COUNT, MAX_TIME, MIN_COUNT, MIN_TIME, Example, normalize_examples, read_examples
+from qac.examples import (
+    MAX_COUNT,
+    MAX_SESSION,
+    MAX_TIME,
+    MIN_COUNT,
+    MIN_TIME,
+    Example,
+    normalize_examples,
+    read_examples,
+)
 
 
 def read(tmp_path, content):
@@ -29,6 +38,11 @@ def test_history_and_count_are_optional_fields(tmp_path):
 def test_the_time_is_an_optional_field_in_seconds(tmp_path, time):
     assert read(tmp_path, f'{{"next_query": "a", "time": {time}}}') == [Example((), "", "a", time=time)]
     assert read(tmp_path, '{"next_query": "a", "time": null}')[0].time is None
+
+
+def test_a_session_is_a_number(tmp_path):
+    content = '{"next_query": "a", "session": 0}\n{"next_query": "b", "session": null}\n{"next_query": "c"}'
+    assert [e.session for e in read(tmp_path, content)] == [0, None, None]
 
 
 @pytest.mark.parametrize("history", ["", '"prev_query": "",', '"prev_query": null,', '"prev_queries": [],'])
@@ -57,6 +71,7 @@ def test_blank_lines_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path):
         '{"next_query": "a", "prev_queries": "b"}',
         '{"next_query": "a", "prev_queries": 0}',
         '{"next_query": "a", "prev_queries": ["b", null]}',
+        *(f'{{"next_query": "a", "session": {s}}}' for s in ("-1", "true", '"u1"', "1.5", str(1 << 63), "[]")),
         *(
             f'{{"next_query": "a", "count": {count}}}'
             for count in ("0", "-1", "true", '"2"', "null", "NaN", "Infinity", "1e39", "1e-60", "1" + "0" * 400)
@@ -95,9 +110,10 @@ def test_normal_form_drops_what_is_empty_and_keeps_the_order_of_the_rest():
     raw = [
         Example((" A ", "\0", "b\n"), " N ", "Nikon "),
         Example(("a",), "", " \t"),
-        Example((" ",), "", "c", 3, time=7),
+        Example((" ",), "", "c", 3, time=7, session=8),
     ]
-    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), Example((), "", "c", 3, time=7)]
+    last = Example((), "", "c", 3, time=7, session=8)
+    assert list(normalize_examples(raw)) == [Example(("a", "b"), "n ", "nikon"), last]
     assert list(normalize_examples([Example(("a",), "", "?!")], "alnum")) == []
 
 
@@ -108,6 +124,7 @@ any_example = st.builds(
     st.text(),
     st.one_of(st.integers(1, 10**6).map(float), st.floats(MIN_COUNT, MAX_COUNT)),
     time=st.one_of(st.none(), st.integers(MIN_TIME, MAX_TIME), st.floats(MIN_TIME, MAX_TIME)),
+    session=st.one_of(st.none(), st.integers(0, MAX_SESSION)),
 )
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction
 from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
 
-from qac.metrics import BleuReference, bleu_rr, rank_of, reciprocal_rank, sentence_bleu, success
+from qac.metrics import BleuReference, bleu_rr, keystrokes_saved, rank_of, reciprocal_rank, sentence_bleu, success
 
 METHOD1 = SmoothingFunction().method1
 # Few words and lengths over 4: n-grams of every order match, repeat and clip.
@@ -24,6 +24,12 @@ def test_metrics_of_ranks_by_hand():
     assert reciprocal_rank(ranks, 4).tolist() == [1, 0.5, 0, 0, 0]
     assert success(ranks, 1).tolist() == [1, 0, 0, 0, 0]
     assert success(ranks, 5).tolist() == [1, 1, 0, 1, 0]
+
+
+def test_keystrokes_saved_by_hand():
+    # missing; picked with one key of four; with three of four; with more keys than there are letters left; nothing left
+    ranks, remaining = np.array([0, 1, 3, 9, 1]), np.array([4, 4, 4, 4, 0])
+    assert keystrokes_saved(ranks, remaining).tolist() == [0, 3, 1, 0, 0]
 
 
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=20))

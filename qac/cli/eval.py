@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qac.cli.common import (
     add_compose_argument,
     add_model_argument,
-    format_columns,
     load_completer,
     read_normalized,
     text_protocol,
     whole_number,
 )
 from qac.completion import MAX_K
-from qac.errors import InputError
+from qac.config import RESAMPLES
+from qac.errors import InputError, UsageError
 from qac.text import PROTOCOLS, Protocol
 
 if TYPE_CHECKING:
     from qac.baselines import MostFrequent
     from qac.completer import Completer
+    from qac.evaluation import KnownQueries
 
-HELP = "measure completions on a test set: MRR, success, BLEU, latency"
+HELP = "measure completions on a test set: MRR, success, BLEU, keystrokes, latency"
 
 EPILOG = """\
 examples:
   qac eval data/test.jsonl --model my.qac
-  qac eval data/test.jsonl --baseline mfq --baseline cooc
-  qac eval data/test.jsonl --model my.qac --baseline cooc --json
+  qac eval data/test.jsonl --baseline mfq --baseline cooc --plot mrr.html
+  qac eval data/test.jsonl --model old.qac --save old.json
+  qac eval data/test.jsonl --model new.qac --compare old.json
+  qac eval data/test.jsonl --model my.qac --typos 0.1 --errors 50
 
 baselines:
   mfq   the most frequent queries that start with the prefix
@@ -40,6 +43,7 @@ baselines:
 "seen" are the requests whose right answer is a known query: a query of the training part if baselines run or --train
 names it, else a query of the model. An example with a count weighs as many. One system prints one JSON object, several
 print {"systems": {name: object}}. With -k below 10, MRR@10 and Success@10 are those of the k answers.
+docs/evaluation.md defines every metric, interval and test.
 """
 
 BASELINE_NAMES = ("cooc", "mfq")  # those of qac.baselines, which is imported where it is needed
@@ -69,43 +73,137 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-k", type=whole_number(1, MAX_K), default=10, help=f"answers to ask for, 1 to {MAX_K} (default: %(default)s)"
     )
     parser.add_argument("--limit", type=whole_number(1), metavar="N", help="ask only the first N examples")
+    parser.add_argument(
+        "--typos",
+        type=_rate,
+        default=0.0,
+        metavar="RATE",
+        help="mistype this share of the prefixes, by one letter each, and report them apart too (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--errors", type=whole_number(1), metavar="N", help="show N requests whose right answer did not come first"
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="keep what came of each request, to compare with later"
+    )
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="compare, request by request, with what --save kept"
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw MRR@10 by characters typed: FILE.svg, or FILE.html with figures"
+    )
+    parser.add_argument(
+        "--resamples",
+        type=whole_number(0),
+        default=RESAMPLES,
+        metavar="N",
+        help="samples that intervals and tests rest on; 0: no intervals (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of typing errors, resampling and --errors (default: 0)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text!r:.60}")
+    return value
+
+
 def run(args: argparse.Namespace) -> int:
     """Evaluate what ``args`` names and print the result."""
-    from qac.baselines import BASELINES
-    from qac.evaluation import evaluate
-    from qac.labels import LabelTable
+    from qac.cli.eval_tables import format_comparison, format_misses, format_reports
+    from qac.evaluation import compare, evaluate, load_report, mistype, sample_misses, save_report
     from qac.progress import working
 
+    _check_usage(args)
+    other = load_report(args.compare) if args.compare else None
     model = load_completer(args.model, compose=args.compose) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
     examples = list(read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit))
+    systems, known = _systems(args, model, protocol)
+    typed = mistype(examples, args.typos, args.seed)
+    reports = {
+        system.name: evaluate(
+            system, examples, known=known, k=args.k, typed=typed, model=system.info(), quiet=args.quiet
+        )
+        for system in systems
+    }
+    only = next(iter(reports.values()))  # where one system alone makes sense
+    if args.save:
+        save_report(only, args.save)
+    with working("resample", quiet=args.quiet):
+        shown = {name: report.to_json(args.resamples, args.seed) for name, report in reports.items()}
+        blocks = [format_reports(shown, args.k)]
+        if other is not None:
+            shown[only.name]["comparison"] = compare(other, only, args.resamples, args.seed)
+            blocks.append(format_comparison(shown[only.name]["comparison"]))
+    for system in systems if args.errors else ():
+        misses = sample_misses(system, reports[system.name], examples, typed, args.errors, args.seed)
+        shown[system.name]["errors"] = [miss.to_json() for miss in misses]
+        blocks.append(format_misses(system.name, misses))
+    if args.plot:
+        _plot(args.plot, args.test, shown)
+    if args.json:
+        result = shown[only.name] if len(shown) == 1 else {"systems": shown}
+        print(json.dumps(result, ensure_ascii=False, indent=2, allow_nan=False))
+    else:
+        print("\n\n".join(blocks))
+    return 0
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    """Refuse before the work what would fail after it."""
+    from qac.files import check_writable
+
+    for option, path in (("--save", args.save), ("--compare", args.compare)):
+        if path and len(set(args.baseline)) + bool(args.model or not args.baseline) > 1:
+            raise UsageError(f"{option} takes one system; name one --model or one --baseline")
+    if args.compare and not args.resamples:
+        raise UsageError("--compare needs resamples to tell a difference from chance; leave out --resamples 0")
+    if args.plot and args.plot.suffix not in (".svg", ".html"):
+        raise UsageError(f"--plot {args.plot}: expected a name that ends in .svg or .html")
+    for path in (args.save, args.plot):
+        if path:
+            check_writable(path)
+
+
+def _systems(
+    args: argparse.Namespace, model: Completer | None, protocol: Protocol
+) -> tuple[Sequence[MostFrequent | Completer], KnownQueries]:
+    """Return the systems to measure, and what says which queries are known."""
+    from qac.baselines import BASELINES
+    from qac.labels import LabelTable
+    from qac.progress import working
+
     systems: list[MostFrequent | Completer] = []
-    known: Container[str] | None = model
+    known: KnownQueries | None = model
     if args.baseline or args.train:
         training = list(read_normalized(_training_part(args.train, args.test), protocol, quiet=args.quiet))
         with working("count the queries", quiet=args.quiet):
-            known = frozenset(LabelTable.from_examples(training).texts)
+            known = LabelTable.from_examples(training)
         for name in dict.fromkeys(args.baseline):
             with working(f"fit {name}", quiet=args.quiet):
                 systems.append(BASELINES[name]().fit(training))
-        del training
     if model is not None:
         systems.append(model)
     assert known is not None
-    reports = {
-        system.name: evaluate(system, examples, known=known, k=args.k, model=system.info(), quiet=args.quiet).to_json()
-        for system in systems
-    }
-    if args.json:
-        result = next(iter(reports.values())) if len(reports) == 1 else {"systems": reports}
-        print(json.dumps(result, ensure_ascii=False, indent=2, allow_nan=False))
-    else:
-        print(format_table(reports, args.k))
-    return 0
+    return systems, known
+
+
+def _plot(path: Path, test: Path, reports: dict[str, Any]) -> None:
+    from qac.evaluation import plot
+    from qac.files import atomic_writer
+
+    draw = plot.svg if path.suffix == ".svg" else plot.html
+    with atomic_writer(path) as f:
+        f.write(draw([(test.name, reports)]).encode())
 
 
 def _protocol(asked: Protocol | None, test: Path, model: Completer | None) -> Protocol:
@@ -122,44 +220,3 @@ def _training_part(asked: Path | None, test: Path) -> Path:
     if not path.is_file():
         raise InputError(f"baselines learn from {path}, which is not there; name the training part with --train")
     return path
-
-
-def format_table(reports: Mapping[str, Mapping[str, Any]], k: int) -> str:
-    """Return the ``reports`` (name → what ``Report.to_json`` gives) side by side as text."""
-    columns = list(reports.values())
-    first = columns[0]  # all were asked the same, so group sizes are equal
-
-    def row(label: str, *path: str, digits: int = 3) -> tuple[str, list[str]]:
-        cells = []
-        for value in columns:
-            for key in path:
-                value = value[key]
-            cells.append("-" if value is None else f"{value:.{digits}f}")
-        return label, cells
-
-    def group(label: str, *path: str) -> tuple[str, list[str]]:
-        size: Any = first
-        for key in path:
-            size = size[key]
-        return row(f"  {label} ({size['n']:,})", *path, "mrr@10")
-
-    nothing = [""] * len(reports)
-    rows = [
-        (f"{first['n']:,} requests, k = {k}", list(reports)),
-        row("MRR@10", "mrr@10"),
-        group("seen", "seen"),
-        group("unseen", "unseen"),
-        row("Success@1", "success@1"),
-        row("Success@5", "success@5"),
-        row("Success@10", "success@10"),
-        row("BLEU_RR", "bleu_rr"),
-        row("coverage", "coverage"),
-        ("", nothing),
-        row("latency p50, µs", "latency_us", "p50", digits=1),
-        row("        p95", "latency_us", "p95", digits=1),
-        row("        p99", "latency_us", "p99", digits=1),
-        ("", nothing),
-        ("MRR@10 by characters typed", nothing),
-        *(group(name, "by_prefix_length", name) for name in first["by_prefix_length"]),
-    ]
-    return format_columns([(label, *cells) for label, cells in rows])

@@ -10,7 +10,7 @@ from qac.baselines import BASELINES
 from qac.cli import eval as command
 from qac.cli import main
 from qac.completion import Completion
-from qac.errors import InputError
+from qac.errors import InputError, UsageError
 
 TRAIN = [("camera", "nikon"), ("camera", "nikon"), ("shoes", "nike"), ("shoes", "nike"), ("x", "nike")]
 
@@ -45,8 +45,8 @@ class FakeCompleter:
     def info(self):
         return {"path": self.path}
 
-    def __contains__(self, text):
-        return text == "nikon"
+    def count(self, text):
+        return 2.0 if text == "nikon" else 0.0
 
     def __len__(self):
         return 1
@@ -106,16 +106,93 @@ def test_train_tells_seen_from_unseen_for_a_model_too(folder, capsys):
 
 
 def test_the_table(folder, capsys):
-    assert run(folder / "test.jsonl", "--baseline", "cooc", "--baseline", "mfq") == 0
+    assert run(folder / "test.jsonl", "--baseline", "cooc", "--baseline", "mfq", "--resamples", "0") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["3", "requests,", "k", "=", "10", "cooc", "mfq"]
     assert lines[1].split() == ["MRR@10", "0.667", "0.500"]
     assert lines[2].split() == ["seen", "(2)", "1.000", "0.750"]
-    assert lines[-6].split() == ["1", "(3)", "0.667", "0.500"]
-    assert lines[-1].split() == ["9+", "(0)", "-", "-"]
+    start = lines.index("MRR@10 by characters typed")
+    assert lines[start + 1].split() == ["1", "(3)", "0.667", "0.500"]
+    assert lines[start + 6].split() == ["9+", "(0)", "-", "-"]
+    assert lines[-1].split() == ["100+", "(0)", "-", "-"]
     figures = [line for line in lines if line.endswith(tuple("0123456789"))]
     assert len(figures) > 10
     assert len({len(line) for line in figures}) == 1  # they end in one column
+
+
+def test_the_table_has_intervals(folder, capsys):
+    assert run(folder / "test.jsonl", "--baseline", "cooc", "--resamples", "300") == 0
+    lines = capsys.readouterr().out.splitlines()
+    # one of three is missed: one sample in 27 misses nothing, one in 27 everything
+    assert lines[1].split() == ["MRR@10", "0.667", "[0.000,", "1.000]"]
+    assert lines[-1] == "in brackets: 95 % intervals, 300 resamples of 3 sessions"
+
+
+def test_what_was_saved_is_compared_with(folder, capsys):
+    saved = folder / "mfq.json"
+    run_json(capsys, folder / "test.jsonl", "--baseline", "mfq", "--save", saved)
+    argv = [folder / "test.jsonl", "--baseline", "cooc", "--compare", saved, "--resamples", "200"]
+    result = run_json(capsys, *argv)
+    assert result["mrr@10"] == pytest.approx(2 / 3)
+    assert result["comparison"]["a"]["name"] == "mfq"
+    assert result["comparison"]["mrr@10"]["difference"] == pytest.approx(1 / 6)
+    assert run(*argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[next(i for i, line in enumerate(lines) if line.startswith("cooc (b) against mfq (a)")) :]
+    assert table[1].split()[:4] == ["MRR@10", "0.500", "0.667", "+0.1667"]
+    assert lines[-1] == "paired, 200 resamples of 3 sessions"
+    assert "p" in table[0].split()
+
+
+def test_another_test_set_does_not_compare(folder, capsys):
+    run_json(capsys, folder / "test.jsonl", "--baseline", "mfq", "--save", folder / "mfq.json")
+    with pytest.raises(InputError, match="different examples"):
+        run(folder / "test.jsonl", "--baseline", "mfq", "--limit", "2", "--compare", folder / "mfq.json")
+
+
+def test_errors_are_listed(folder, capsys):
+    result = run_json(capsys, folder / "test.jsonl", "--baseline", "cooc", "--errors", "5")
+    assert [(e["right"], e["rank"], e["prev_queries"]) for e in result["errors"]] == [("new lens", None, ["camera"])]
+    assert run(folder / "test.jsonl", "--baseline", "cooc", "--errors", "5") == 0
+    listing = capsys.readouterr().out.split("misses of cooc")[1]
+    assert "camera > 'n'" in listing
+    assert "right: new lens  (missing; made 0 times in training)" in listing
+    assert "1      nikon  (cooc, 2)" in listing
+
+
+def test_typos_are_reported_apart(folder, capsys):
+    write(folder / "test.jsonl", [("camera", "nikon")] * 40, prefix_length=4)
+    result = run_json(capsys, folder / "test.jsonl", "--baseline", "mfq", "--typos", "0.5")
+    mistyped, clean = (result["by_typing"][name] for name in ("mistyped", "clean"))
+    assert mistyped["n"] + clean["n"] == result["n"] == 40
+    assert mistyped["n"] > 5
+    assert (mistyped["mrr@10"], clean["mrr@10"]) == (0, 1)
+    again = run_json(capsys, folder / "test.jsonl", "--baseline", "mfq", "--typos", "0.5", "--seed", "1")
+    assert again["by_typing"]["mistyped"] != mistyped
+
+
+@pytest.mark.parametrize(("name", "start"), [("p.svg", "<svg"), ("p.html", "<!DOCTYPE html>")])
+def test_the_plot_is_written(folder, capsys, name, start):
+    argv = [folder / "test.jsonl", "--baseline", "cooc", "--baseline", "mfq", "--plot", folder / name]
+    assert run(*argv) == 0
+    content = (folder / name).read_text(encoding="utf-8")
+    assert content.startswith(start)
+    assert ">cooc<" in content
+    assert ">mfq<" in content
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--baseline", "mfq", "--model", "m", "--save", "a.json"], "--save takes one system"),
+        (["--baseline", "mfq", "--baseline", "cooc", "--compare", "a.json"], "--compare takes one system"),
+        (["--plot", "mrr.png"], r"--plot mrr\.png: expected a name that ends in \.svg or \.html"),
+        (["--compare", "a.json", "--resamples", "0"], "--compare needs resamples"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_work(tmp_path, argv, message):
+    with pytest.raises(UsageError, match=message):
+        run(tmp_path / "missing.jsonl", *argv)
 
 
 def test_on_a_terminal_the_fitting_of_baselines_is_shown(folder, monkeypatch):
@@ -185,7 +262,18 @@ class TestText:
             run(folder / "test.jsonl", "--model", "m.qac", "--text", "alnum")
 
 
-@pytest.mark.parametrize("argv", [["--baseline", "best"], ["--limit", "0"], ["--limit", "few"], ["--text", "upper"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--baseline", "best"],
+        ["--limit", "0"],
+        ["--limit", "few"],
+        ["--text", "upper"],
+        ["--typos", "2"],
+        ["--typos", "some"],
+        ["--errors", "0"],
+    ],
+)
 def test_wrong_usage(folder, argv):
     with pytest.raises(SystemExit) as e:
         run(folder / "test.jsonl", *argv)

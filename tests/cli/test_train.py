@@ -137,7 +137,7 @@ def test_examples_are_learned_from_as_they_are_read(train, monkeypatch):
     most = 0
 
     class Counted(Example):
-        def __new__(cls, *args, **fields):
+        def __new__(cls, *args, **named):
             nonlocal most
             example = super().__new__(cls)
             alive.add(id(example))

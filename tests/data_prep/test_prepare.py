@@ -181,6 +181,24 @@ def test_split_by_session_ignores_time_and_divides_no_session(log: Log, prep: Pr
         assert [e["next_query"][1:] for e in examples[::2]] == [e["next_query"][1:] for e in examples[1::2]]
 
 
+def test_outside_train_examples_say_which_belong_to_one_session(log: Log, prep: Prep) -> None:
+    path = log("".join(f"user{i}\t{i}\t{q}{i}\n" for i in range(100) for q in "abc"))
+    _, parts = prep(path, split_by="session", prefixes=2)
+    assert not any("session" in e for e in parts["train"])
+    for part in ("valid", "test"):
+        by_user = Counter((e["next_query"][1:], e["session"]) for e in parts[part])
+        assert set(by_user.values()) == {4}  # two queries, two prefixes each
+        assert len({session for _, session in by_user}) == len({user for user, _ in by_user}) == len(by_user) > 3
+
+
+def test_counted_pairs_are_a_session_each(log: Log, prep: Prep) -> None:
+    path = log("".join(f"a{i}\tb{i}\t9\n" for i in range(60)), "pairs.tsv")
+    _, parts = prep(path, format="pairs", prefixes=2)
+    sessions = Counter((e["next_query"], e["session"]) for e in parts["test"])
+    assert len({session for _, session in sessions}) == len(sessions) > 3
+    assert max(sessions.values()) == 2
+
+
 def test_bare_queries_stand_alone_in_all_parts(log: Log, prep: Prep) -> None:
     stats, parts = prep(log("".join(f"query {i}\n" for i in range(300)), "queries.txt"))
     assert stats["has_sessions"] is False
@@ -216,7 +234,7 @@ def test_given_prefixes_go_to_test(log: Log, prep: Prep) -> None:
     }
     parquet.write_table(pa.table(table), path)
     stats, parts = prep(path)
-    assert parts["test"] == [{"prev_query": "shoes", "prefix": "red ", "next_query": "red boots"}]
+    assert parts["test"] == [{"prev_query": "shoes", "prefix": "red ", "next_query": "red boots", "session": 0}]
     assert stats["dropped"] == {"prefix does not begin the query": 1}
 
 
