@@ -50,7 +50,7 @@ def _with(part: str = "", **settings: Any) -> Change:
 
 ABLATIONS: dict[str, Change] = {
     "no composer": _with("composer", enabled=False),
-    "no copying": _with("composer", copy_start=0, copy_none=0, copy_some=0, copy_all=0),
+    "no copying": _with("composer", copy=0.0),
     "no association": _with("composer", associate=0),
     "no length discount": _with(length_discount=0),
     "no word pairs": _with(bigram_weight=0),

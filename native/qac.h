@@ -51,6 +51,7 @@ enum {
     QAC_MAX_TERMS = 4096, /* occurrences of terms in one document beyond this many are left out */
     QAC_MAX_K = 1000,     /* most completions one request may ask for */
     QAC_MAX_COMPOSED = 1024, /* most bytes of a composed query */
+    QAC_MAX_AGE = 7,      /* queries of a session before the last that count for more than the rankers' features */
     QAC_NO_ID = 0xFFFFFFFF
 };
 
@@ -242,6 +243,7 @@ typedef struct {
     double share;               /* of the composer in the mixture with the tree, 0..1 */
     double copy_start, copy_none, copy_some, copy_all; /* share of the last query's words, by how many of the words so far
                                                          are among them; start: no words yet */
+    double older[QAC_MAX_AGE];  /* weight of a word of the query 1, 2, .. before the last; one of the last weighs 1 */
     double associate;           /* share of the associations */
     double length_discount, length_scale; /* probability * length_scale / length^length_discount */
     double spelling;            /* share of the characters' opinion on how a query goes on, 0..1 */
@@ -271,6 +273,7 @@ typedef struct {
     const int8_t *entry_weight;  /* [entries] */
     uint64_t entries;
     float repeat_weight;         /* factor on the score of the label that is the last query itself, 0..1 */
+    double recall[QAC_MAX_AGE];  /* P(the next query is the one that came 1, 2, .. before the last) */
     qac_composer composer;
 } qac_parts;
 

@@ -125,11 +125,8 @@ class ComposerConfig:
     """Of the composer in the mixture with the tree, 0 to 1. None: by how likely new queries are in the training log."""
     least: float = 0.0005
     """Composed queries of a smaller probability are not proposed, unless there is nothing else."""
-    copy_start: float = 0.15
-    copy_none: float = 0.08
-    copy_some: float = 0.25
-    copy_all: float = 0.45
-    """Chance that the next word is one of the last query's: for the first; where none, some, all words so far are."""
+    copy: float = 0.6
+    """Part of the words that come back from the session which copying answers for; the n-grams know the others."""
     associate: float = 0.15
     """Chance that the next word is one that follows the last query's words in the log."""
     associate_top: int = 16
@@ -144,8 +141,8 @@ class ComposerConfig:
             if getattr(self, name) is not None:
                 _require(name, getattr(self, name), 0, 1)
         _require("least", self.least, 0, 1)
-        for name in ("copy_start", "copy_none", "copy_some", "copy_all", "associate"):
-            _require(name, getattr(self, name), 0, 0.5)
+        _require("copy", self.copy, 0, 1)
+        _require("associate", self.associate, 0, 0.5)
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         entry_child=child,
         entry_weight=weight,
         repeat_weight=float(meta["repeat_weight"]),
+        recall=[float(rate) for rate in meta["recall"]],
         composer=_composer(file, meta["composer"]) if meta["composer"] else None,
     )
 
@@ -129,6 +130,7 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
         association_end=file.array("composer.assoc_end", "<u4"),
         association=file.array("composer.assoc_word", "<u4"),
         association_weight=file.array("composer.assoc_weight", "<f4"),
+        older=[float(weight) for weight in meta["older"]],
         settings={name: float(value) for name, value in meta["settings"].items()},
     )
     words = len(word.unigram) - 1

@@ -48,6 +48,7 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
         "labels": len(trained.labels),
         "max_label_bytes": max(len(t.encode("utf-8")) for t in trained.labels.texts),
         "repeat_weight": trained.config.repeat_weight,
+        "recall": list(trained.recall),
         "session": asdict(trained.session.config()),
         "prefix": asdict(trained.prefix.config()) if trained.prefix else None,
         "composer": _composer_meta(trained.composer),
@@ -82,7 +83,7 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
 def _composer_meta(c: ComposerArrays | None) -> dict[str, Any] | None:
     if c is None:
         return None
-    return {"word_order": c.word.order, "character_order": c.character.order, "settings": dict(c.settings)}
+    return {"word_order": c.word.order, "character_order": c.character.order, "older": list(c.older), "settings": dict(c.settings)}
 
 
 def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable, QueryLog
 from qac.progress import progress, working
+from qac.reuse import ReuseCounter
 from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
@@ -39,6 +40,8 @@ class TrainedModel:
     tree: LabelTree
     rankers: Rankers
     composer: ComposerArrays | None
+    recall: tuple[float, ...]
+    """P(the next query is the one that came 1, 2, ... before the last)."""
     session: SessionVectorizer
     prefix: PrefixTfidfVectorizer | None
     summary: dict[str, float]
@@ -50,6 +53,7 @@ class _Collector:
 
     def __init__(self, history: int, use_prefix: bool) -> None:
         self.log = QueryLog()
+        self.reuse = ReuseCounter()
         self._rows: dict[tuple[str, str], int] = {}
         self._row = array("i")
         self._history = history
@@ -64,6 +68,7 @@ class _Collector:
                 row = self._rows.setdefault((session, e.prefix if self._use_prefix else ""), len(self._rows))
             self._row.append(row)
             self.log.add(e)
+            self.reuse.add(e)
 
     def steps(self, labels: LabelTable, half_life: float | None) -> _Steps:
         """Return the steps that led to a label, rows in the order of their texts: that of examples does not show."""
@@ -145,6 +150,7 @@ def train(
         labels = collector.log.labels(config.popularity)
         _check_lengths(labels)
         steps = collector.steps(labels, config.popularity.half_life)
+        reuse = collector.reuse.rates()
     del collector
     say(f"{len(labels):,} queries, {len(steps.row):,} examples of {len(steps.sessions):,} distinct sessions")
 
@@ -173,7 +179,9 @@ def train(
     if config.composer.enabled:
         with working("learn how queries are composed", quiet=quiet):
             sessions = [key[0] for key in steps.sessions]
-            composer = fit_composer(labels, sessions, ranking.Y, config.composer, config.length_discount, length_scale)
+            composer = fit_composer(
+                labels, sessions, ranking.Y, config.composer, reuse, config.length_discount, length_scale
+            )
         say(f"composer of {len(composer.word.unigram) - 1:,} words and {len(composer.word.next):,} n-grams")
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
         watch = _Watch(bar, say)
@@ -191,7 +199,7 @@ def train(
         f"{rankers.n_weights:,} weights, {state.passes:,} passes over nodes; "
         f"loss per example {summary['loss_without_session']:.4f} without the session, {summary['loss']:.4f} with it"
     )
-    return TrainedModel(config, labels, tree, rankers, composer, session, prefix, summary)
+    return TrainedModel(config, labels, tree, rankers, composer, reuse.queries, session, prefix, summary)
 
 
 def _check_lengths(labels: LabelTable) -> None:

@@ -75,12 +75,12 @@ static double find_candidates(compose_scratch *s, const hypothesis *h, const con
     double extra = 0;
     if (x->copy > 0)
         for (uint32_t i = 0; i < s->r.n_session; i++) {
-            const uint32_t word = s->r.session[i];
+            const uint32_t word = s->r.session[i].word;
             if (h->used >> i & 1 || (word < g->words ? word < lo || word >= hi
                                                       : !starts_with(s, word - first_local(c), partial, partial_len)))
                 continue;
             add_candidate(s, word);
-            extra += x->copy * copy_weight(h, i) / x->copies;
+            extra += x->copy * copy_weight(&s->r, h, i) / x->copies;
         }
     if (x->associate > 0)
         for (uint32_t i = 0; i < s->r.n_associated; i++)
@@ -365,6 +365,9 @@ bool compose_check(const qac_composer *c)
             return false;
     for (uint32_t i = 0; i < c->n_associations; i++)
         if (c->association[i] >= c->word.words)
+            return false;
+    for (int i = 0; i < QAC_MAX_AGE; i++)
+        if (!(c->older[i] >= 0 && c->older[i] <= 1))
             return false;
     const double copies[] = {c->copy_start, c->copy_none, c->copy_some, c->copy_all};
     for (int i = 0; i < 4; i++)

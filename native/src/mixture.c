@@ -1,13 +1,14 @@
 /* mixture.c - how likely words come next.
  *
- * The next word of a query, after the words h and the session's last query S, has the probability
+ * The next word of a query, after the words h and in the session S, has the probability
  *
  *     P(end)   = KN(end | h)
  *     P(w)     = (1 - KN(end | h)) (a copy(w | S, h) + b associated(w | S))  +  (1 - a - b) KN(w | h)
  *
- * KN: the n-gram model. copy: words of S that h does not have yet, the one behind the last copied word three times the
- * others; a depends on how much of h is from S. associated: words that follow the words of S in next queries. A word
- * outside the vocabulary has its unigram share by its characters.
+ * KN: the n-gram model. copy: words of S that h does not have yet, those of older queries by how much rarer they come
+ * back, the one behind the last copied word three times the others; a depends on how much of h is from S. associated:
+ * words that follow the words of the last query in next queries. A word outside the vocabulary has its unigram share by
+ * its characters.
  *
  * The word being typed has the probability, c being a share, p what is typed of it and [p] all words that start so,
  *
@@ -94,7 +95,10 @@ int word_text(const request *r, uint32_t word, char *out)
     return (int)r->local[i].len;
 }
 
-double copy_weight(const hypothesis *h, uint32_t place) { return place == h->next_copied ? FOLLOWER : 1; }
+double copy_weight(const request *r, const hypothesis *h, uint32_t place)
+{
+    return r->session[place].weight * (place == h->next_copied ? FOLLOWER : 1);
+}
 
 context context_of(const request *r, const hypothesis *h)
 {
@@ -105,12 +109,15 @@ context context_of(const request *r, const hypothesis *h)
     x.scale = h->end < 0 || end >= 1 ? 1 : (1 - h->end) / (1 - end);
     for (uint32_t i = 0; i < r->n_session; i++)
         if (!(h->used >> i & 1))
-            x.copies += copy_weight(h, i);
-    if (x.copies > 0)
+            x.copies += copy_weight(r, h, i);
+    if (x.copies > 0) {
         x.copy = h->n_words == 0             ? c->copy_start
                  : h->n_copied == 0          ? c->copy_none
                  : h->n_copied < h->n_words  ? c->copy_some
                                              : c->copy_all;
+        if (x.copies < 1) /* only words of older queries are left */
+            x.copy *= x.copies;
+    }
     if (r->n_associated)
         x.associate = c->associate;
     return x;
@@ -119,7 +126,7 @@ context context_of(const request *r, const hypothesis *h)
 static uint32_t place_in_session(const request *r, uint32_t word)
 {
     for (uint32_t i = 0; i < r->n_session; i++)
-        if (r->session[i] == word)
+        if (r->session[i].word == word)
             return i;
     return COMPOSE_SESSION;
 }
@@ -150,7 +157,7 @@ double word_probability(const request *r, const hypothesis *h, const context *x,
     double p = (1 - x->copy - x->associate) * x->scale * kn;
     const uint32_t place = x->copy > 0 ? place_in_session(r, word) : COMPOSE_SESSION;
     if (place < COMPOSE_SESSION && !(h->used >> place & 1))
-        p += (1 - x->end) * x->copy * copy_weight(h, place) / x->copies;
+        p += (1 - x->end) * x->copy * copy_weight(r, h, place) / x->copies;
     if (x->associate > 0)
         p += (1 - x->end) * x->associate * associated(r, word);
     return p;
@@ -194,7 +201,8 @@ void append(const request *r, hypothesis *h, const context *x, uint32_t word, do
     if (place < COMPOSE_SESSION) {
         h->used |= 1u << place;
         h->n_copied++;
-        h->next_copied = place + 1;
+        const bool has_next = place + 1 < r->n_session && r->session[place + 1].age == r->session[place].age;
+        h->next_copied = has_next ? place + 1 : COMPOSE_SESSION;
     } else {
         h->next_copied = COMPOSE_SESSION;
     }
@@ -203,19 +211,33 @@ void append(const request *r, hypothesis *h, const context *x, uint32_t word, do
 
 /* ---- reading the request ---- */
 
+/* The words of one query of the session that no newer one has. */
+static void read_query(request *r, const char *query, size_t len, uint32_t age, double weight)
+{
+    uint32_t seen = 0; /* a query of one word a million times is not read to its end */
+    for (size_t i = 0; i < len && r->n_session < COMPOSE_SESSION && seen < COMPOSE_LOCAL; seen++) {
+        const size_t word = i;
+        while (i < len && query[i] != ' ')
+            i++;
+        const uint32_t number = i > word ? word_number(r, query + word, i - word) : QAC_NO_ID;
+        if (number != QAC_NO_ID && place_in_session(r, number) == COMPOSE_SESSION)
+            r->session[r->n_session++] = (session_word){number, age, weight};
+        i++;
+    }
+}
+
 static void read_session(request *r, const char *session, size_t session_len)
 {
-    size_t begin;
-    last_text(session, session_len, &begin);
-    uint32_t seen = 0; /* a query of one word a million times is not read to its end */
-    for (size_t i = begin; i < session_len && r->n_session < COMPOSE_SESSION && seen < COMPOSE_LOCAL; seen++) {
-        const size_t word = i;
-        while (i < session_len && session[i] != ' ')
-            i++;
-        const uint32_t number = i > word ? word_number(r, session + word, i - word) : QAC_NO_ID;
-        if (number != QAC_NO_ID && place_in_session(r, number) == COMPOSE_SESSION)
-            r->session[r->n_session++] = number;
-        i++;
+    size_t end = session_len;
+    for (uint32_t age = 0; age <= QAC_MAX_AGE; age++) {
+        size_t begin;
+        last_text(session, end, &begin);
+        const double weight = age ? r->c->older[age - 1] : 1;
+        if (weight > 0)
+            read_query(r, session + begin, end - begin, age, weight);
+        if (begin == 0)
+            return;
+        end = begin - 1;
     }
 }
 
@@ -231,8 +253,8 @@ static void read_associations(request *r)
     weighted_word *list = r->associated;
     uint32_t n = 0, sources = 0;
     for (uint32_t i = 0; i < r->n_session; i++) {
-        const uint32_t word = r->session[i];
-        if (word >= c->word.words)
+        const uint32_t word = r->session[i].word;
+        if (word >= c->word.words || r->session[i].age > 0) /* associations are those of the last query */
             continue;
         const uint32_t begin = word ? c->association_end[word - 1] : 0, end = c->association_end[word];
         if (begin >= end || end > c->n_associations)

@@ -7,7 +7,7 @@
 enum {
     COMPOSE_WORDS = 8,        /* most words added to what is typed */
     COMPOSE_LOCAL = 64,       /* words of this request that are not in the vocabulary */
-    COMPOSE_SESSION = 24,     /* distinct words of the last query that are looked at, among its first COMPOSE_LOCAL */
+    COMPOSE_SESSION = 24,     /* distinct words of the session that are looked at, newest queries first */
     COMPOSE_ASSOCIATED = 256
 };
 
@@ -18,10 +18,10 @@ typedef struct {
     double end;               /* P(end) where it is not the n-grams' alone; otherwise negative */
     uint32_t context;         /* of the words so far */
     uint32_t length;          /* code points */
-    uint32_t used;            /* bit i: word i of the last query is among its words */
+    uint32_t used;            /* bit i: word i of the session is among its words */
     uint32_t n_words;         /* all its words */
-    uint32_t n_copied;        /* of them, words of the last query */
-    uint32_t next_copied;     /* place in the last query behind the last word, or COMPOSE_SESSION */
+    uint32_t n_copied;        /* of them, words of the session */
+    uint32_t next_copied;     /* place in the session behind the last word, in the same query, or COMPOSE_SESSION */
     uint32_t added[COMPOSE_WORDS];
     uint8_t n_added;
 } hypothesis;
@@ -37,13 +37,19 @@ typedef struct {
     double weight;
 } weighted_word;
 
+typedef struct {
+    uint32_t word, age; /* age: of its query, the last one's is 0 */
+    double weight;
+} session_word;
+
 /* A request, read. */
 typedef struct {
     const qac_composer *c;
     const char *prefix;
     size_t prefix_len, head;  /* head: bytes of the finished words, the space behind them included */
     uint32_t lo, hi;          /* vocabulary words that start with the unfinished one */
-    uint32_t session[COMPOSE_SESSION], n_session;
+    session_word session[COMPOSE_SESSION];
+    uint32_t n_session;
     weighted_word associated[COMPOSE_ASSOCIATED]; /* ascending by word */
     uint32_t n_associated;
     local_word local[COMPOSE_LOCAL];
@@ -80,8 +86,8 @@ uint32_t code_points(const char *s, size_t len);
 
 context context_of(const request *r, const hypothesis *h);
 
-/* How much more a word of the last query counts among the copied than the others there do. */
-double copy_weight(const hypothesis *h, uint32_t place);
+/* How much the session's word at `place` counts among what can be copied. */
+double copy_weight(const request *r, const hypothesis *h, uint32_t place);
 
 /* P(word | h), or of the end. */
 double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word);

@@ -48,12 +48,21 @@ static bool check_tree(const qac_parts *p, uint32_t *max_children)
            !(t->node[0].flags & QAC_NODE_CLUSTERED);
 }
 
+static bool check_recall(const double *recall)
+{
+    for (int i = 0; i < QAC_MAX_AGE; i++)
+        if (!(recall[i] >= 0 && recall[i] <= 1))
+            return false;
+    return true;
+}
+
 int qac_model_open(const qac_parts *parts, qac_model **out)
 {
     uint32_t max_children;
     if (!qac_vectorizer_is_valid(&parts->session) || !qac_vectorizer_is_valid(&parts->prefix) ||
         !check_vocabulary(&parts->session_vocabulary) || !check_vocabulary(&parts->prefix_vocabulary) ||
-        !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_tree(parts, &max_children) ||
+        !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_recall(parts->recall) ||
+        !check_tree(parts, &max_children) ||
         !compose_check(&parts->composer))
         return QAC_ECORRUPT;
     qac_model *m = qac_alloc(1, sizeof *m);

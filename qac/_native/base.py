@@ -23,6 +23,7 @@ TERM_BIGRAM: Final[int] = lib.QAC_TERM_BIGRAM
 TERM_QUERY: Final[int] = lib.QAC_TERM_QUERY
 TERM_CHARS: Final[int] = lib.QAC_TERM_CHARS
 MAX_TERMS: Final[int] = lib.QAC_MAX_TERMS
+MAX_AGE: Final[int] = lib.QAC_MAX_AGE
 MAX_K: Final[int] = lib.QAC_MAX_K
 MAX_THREADS: Final[int] = lib.QAC_MAX_THREADS
 NO_ID: Final[int] = 0xFFFFFFFF

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ class ComposerArrays:
     association_end: U32
     association: U32
     association_weight: F32
+    older: Sequence[float]
     settings: Mapping[str, float]
     """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale, spelling."""
 
@@ -80,5 +81,6 @@ def composer_fields(c: ComposerArrays) -> dict[str, Any]:
         "association": pointer("uint32_t[]", c.association),
         "association_weight": pointer("float[]", c.association_weight),
         "n_associations": len(c.association),
+        "older": list(c.older),
         **c.settings,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ class ModelArrays:
     entry_child: U16
     entry_weight: I8
     repeat_weight: float
+    recall: Sequence[float]
     composer: ComposerArrays | None = None
 
 
@@ -120,6 +122,7 @@ class Model:
         parts.rows = len(arrays.row_feature)
         parts.entries = len(arrays.entry_child)
         parts.repeat_weight = arrays.repeat_weight
+        parts.recall = list(arrays.recall)
         # from_buffer pins each array for as long as its pointer object lives.
         composer = composer_fields(arrays.composer) if arrays.composer else None
         if composer:

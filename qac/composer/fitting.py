@@ -14,9 +14,12 @@ from qac._native import ComposerArrays
 from qac.composer.ngrams import fit_ngrams
 from qac.config import ComposerConfig
 from qac.labels import LabelTable
+from qac.reuse import Reuse
 
 _FREQUENT: Final = 256
 _OF_EACH_WORD: Final = 2
+_MOST_REUSED: Final = 0.9
+_COPY: Final = ("copy_start", "copy_none", "copy_some", "copy_all")
 
 
 def fit_composer(
@@ -24,6 +27,7 @@ def fit_composer(
     sessions: Sequence[str],
     led_to: sparse.csr_matrix,
     config: ComposerConfig,
+    reuse: Reuse,
     length_discount: float,
     length_scale: float,
 ) -> ComposerArrays:
@@ -37,6 +41,8 @@ def fit_composer(
     led_to : sparse matrix, shape (labels, sessions)
         Not zero where a session led to a query.
     config : ComposerConfig
+    reuse : Reuse
+        How often the log's sessions came back to words.
     length_discount, length_scale : float
         Probabilities are times length_scale / length ** length_discount, as the labels' weights are.
     """
@@ -52,6 +58,7 @@ def fit_composer(
     text, block = _native.encode_labels(words)
     slot_hash, slot_id = _native.word_slots(words)
     known = word.unigram[:-1]
+    copy = [min(config.copy * rate, _MOST_REUSED - config.associate) for rate in reuse.next_words]
     return ComposerArrays(
         word=word,
         character=character,
@@ -66,13 +73,11 @@ def fit_composer(
         association_end=association_end,
         association=association,
         association_weight=association_weight,
+        older=reuse.older_words,
         settings={
             "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),
             "share": _share(labels.new) if config.share is None else config.share,
-            "copy_start": config.copy_start,
-            "copy_none": config.copy_none,
-            "copy_some": config.copy_some,
-            "copy_all": config.copy_all,
+            **dict(zip(_COPY, copy, strict=True)),
             "associate": config.associate,
             "least": config.least,
             "length_discount": length_discount,
@@ -88,7 +93,7 @@ def _share(new: float) -> float:
     A new query is seldom one that the composer puts first, so the odds count a hundredth; where few queries are new a
     small share still helps.
     """
-    return max(0.02, 0.01 * new / (1 - new + 0.01 * new))
+    return max(min(0.02, new), 0.01 * new / (1 - new + 0.01 * new))
 
 
 def _spelling(new: float) -> float:
