@@ -288,9 +288,24 @@ void qac_model_close(qac_model *model);
 int qac_scratch_new(const qac_model *model, qac_scratch **out);
 void qac_scratch_free(qac_scratch *scratch);
 
+enum {
+    QAC_COMPOSE = 1, /* option: the composer, if the model has one, takes part */
+    QAC_CORRECT = 2  /* option: where few labels start with the prefix, so do labels that start with one like it */
+};
+
+/* Where an answer comes from. */
+enum {
+    QAC_INDEX = 0,    /* a label that starts with the prefix */
+    QAC_COMPOSED = 1, /* no label; starts with the prefix */
+    QAC_CORRECTED = 2 /* a label that starts with what may have been meant: one insertion, deletion, substitution of a code
+                         point or transposition of two neighbours away from the prefix */
+};
+
 typedef struct {
     uint32_t label;      /* QAC_NO_ID: composed */
     uint32_t begin, end; /* bytes of the text buffer */
+    uint32_t source;     /* QAC_INDEX, QAC_COMPOSED or QAC_CORRECTED */
+    uint32_t meant;      /* first bytes of the text that the prefix stands for: the prefix, or what was meant by it */
     double score;        /* P(query | session, prefix) */
     double composed;     /* how much of the score is the composer's, 0..1 */
 } qac_answer;
@@ -298,13 +313,13 @@ typedef struct {
 /* Completes one request.
  * prefix: as typed, normalised; may be empty. session: earlier queries separated by '\n', oldest first; may be empty.
  * beam: 0 = best-first search, exact; else the number of nodes kept per round. answers: room for k (1..QAC_MAX_K),
- * best first; ties go to the smaller label. composing: whether the composer, if the model has one, takes part; without it
- * and without a session the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times
- * the longest label or QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer starts with the prefix; if
+ * best first; ties go to the smaller label. options: QAC_COMPOSE, QAC_CORRECT or both; with neither and without a session
+ * the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times
+ * the longest label or QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer but a corrected one, which stands below all labels that do, starts with the prefix; if
  * k labels do, k answers come back (a beam too narrow for that is widened). With the composer the best of at least 10
  * candidates of either side are mixed: the first answers are the same for any k up to 10, and may differ beyond. */
 int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
-                 size_t session_len, uint32_t k, uint32_t beam, int composing, qac_answer *answers, uint32_t *n,
+                 size_t session_len, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
                  char *text, size_t text_size);
 
 /* The label range [*lo, *hi) of those that start with prefix. */
@@ -334,10 +349,10 @@ typedef struct {
 
 /* Explains why `label` got its score: features of the request (room for 2 * QAC_MAX_TERMS; those of kind QAC_TERM_CHARS
  * stand in the prefix, the others in the session), the steps (room for max_steps), the pushes (room for max_pushes; more
- * are left out). composing: as in qac_complete; the steps are the tree's part of the score. QAC_EINVAL when the label does
+ * are left out). options: as in qac_complete; the steps are the tree's part of the score. QAC_EINVAL when the label does
  * not start with the prefix. */
 int qac_explain(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
-                size_t session_len, int composing, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
+                size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
                 uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes);
 
 /* CDEF END */

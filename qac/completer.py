@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from qac._native import NativeError
+from qac._native import COMPOSE, COMPOSED, CORRECT, CORRECTED, INDEX, NativeError
 from qac.completion import Completion, check_k
 from qac.errors import InputError, ModelError, UsageError
 from qac.explain import Explanation, explain
@@ -15,6 +15,7 @@ from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
 
 DEFAULT_BEAM: Final = 0
+_SOURCES: Final = {INDEX: "index", COMPOSED: "composed", CORRECTED: "corrected"}
 
 
 class Completer:
@@ -34,19 +35,24 @@ class Completer:
         price that an answer may be missed.
     compose : bool
         Whether to propose queries that nobody made before, where the model can. Without them and without a session the
-        answers are exactly the most popular completions.
+        answers are exactly the most popular completions, if nothing is corrected either.
+    correct : bool
+        Whether to look for queries that start with a prefix one typing error away, where few known ones start with the
+        typed one.
     """
 
     name = "qac"
 
-    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM, compose: bool = True) -> None:
+    def __init__(
+        self, model: LoadedModel, beam: int = DEFAULT_BEAM, compose: bool = True, correct: bool = True
+    ) -> None:
         if not 0 <= beam < 1 << 31:
             raise UsageError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
         self._model = model
         self._native = model.native
         self._protocol = model.protocol
         self._beam = beam
-        self._compose = compose
+        self._options = (COMPOSE if compose else 0) | (CORRECT if correct else 0)
 
     @classmethod
     def load(
@@ -55,9 +61,10 @@ class Completer:
         *,
         beam: int = DEFAULT_BEAM,
         compose: bool = True,
+        correct: bool = True,
         check: bool | None = None,
     ) -> Self:
-        """Open the model file at ``path``. ``beam``, ``compose``: see the class.
+        """Open the model file at ``path``. ``beam``, ``compose``, ``correct``: see the class.
 
         The file is read in place while the completer lives: replace it by renaming another over it, never by writing
         into it.
@@ -69,7 +76,7 @@ class Completer:
         ModelError
             The file is missing, not a model, damaged, or written by a newer version.
         """
-        return cls(load_model(path, check), beam, compose)
+        return cls(load_model(path, check), beam, compose, correct)
 
     @property
     def protocol(self) -> Protocol:
@@ -79,7 +86,9 @@ class Completer:
     def complete(self, prefix: str, prev: str | Sequence[str] = (), k: int = 10) -> list[Completion]:
         """Return up to ``k`` completions of ``prefix``, best first; k of them whenever k known queries start with it.
 
-        Their ``source`` is "index" for known queries, "composed" for those that nobody made before.
+        Their ``source`` is "index" for known queries, "composed" for those that nobody made before, "corrected" for known
+        queries that start with a prefix one typing error away from this: a character too many, missing or wrong, or two
+        neighbours swapped. These stand below all known queries that start with the prefix as it is.
 
         Parameters
         ----------
@@ -100,10 +109,10 @@ class Completer:
         check_k(k)
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         try:
-            found = self._native.complete(typed, self._session(prev), k, self._beam, self._compose)
+            found = self._native.complete(typed, self._session(prev), k, self._beam, self._options)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return [Completion(text, score, "composed" if composed else "index") for text, score, composed, _ in found]
+        return [Completion(text, score, _SOURCES[source]) for text, score, source, _, _ in found]
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str, k: int = 10) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.
@@ -124,7 +133,7 @@ class Completer:
                 normalize(text, self._protocol),
                 k=check_k(k),
                 beam=self._beam,
-                compose=self._compose,
+                options=self._options,
             )
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e

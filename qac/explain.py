@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from qac import _native
-from qac._native import NODE_CLUSTERED
+from qac._native import CORRECTED, NODE_CLUSTERED
 from qac.completion import MAX_K
 from qac.index.tree import LabelTree
 from qac.model import LoadedModel
@@ -57,12 +57,14 @@ class Explanation:
 
     text: str
     score: float
+    meant: str | None
+    """The prefix that it completes, where that is not the typed one."""
     composed: float
     """How much of the score is the composer's, 0 to 1. 1: nobody made this query in the log."""
     count: float
     """How often the query was made in the training log."""
     prior: float
-    """The tree's share of what starts with the prefix before the session counts: the product of the steps' priors."""
+    """The tree's share of what starts with that prefix before the session counts: the product of the steps' priors."""
     probability: float
     """The same with the session: the product of the steps' probabilities."""
     repeats: bool
@@ -75,25 +77,29 @@ class Explanation:
 
 
 def explain(
-    model: LoadedModel, prefix: bytes, session: bytes, text: str, *, k: int, beam: int, compose: bool
+    model: LoadedModel, prefix: bytes, session: bytes, text: str, *, k: int, beam: int, options: int
 ) -> Explanation | None:
     """Return why ``text`` is scored as it is; None where it is no answer to the request."""
     for n in (k, MAX_K):
-        found = model.native.complete(prefix, session, n, beam, compose)
+        found = model.native.complete(prefix, session, n, beam, options)
         answer = next((a for a in found if a[0] == text), None)
         if answer:
             break
     else:
         return None
-    _, score, _, composed = answer
+    _, score, source, meant, composed = answer
+    if source == CORRECTED:
+        prefix = text.encode("utf-8")[:meant]
+    corrected = prefix.decode("utf-8") if source == CORRECTED else None
     repeats = bool(session) and session.rsplit(b"\n", 1)[-1] == text.encode("utf-8")
     label = model.native.find_label(text.encode("utf-8"))
     if label is None:
-        return Explanation(text, score, composed, 0.0, 0.0, 0.0, repeats, ())
-    steps = _steps(model, prefix, session, label, compose)
+        return Explanation(text, score, corrected, composed, 0.0, 0.0, 0.0, repeats, ())
+    steps = _steps(model, prefix, session, label, options)
     return Explanation(
         text,
         score,
+        corrected,
         composed,
         float(model.arrays.count[label]),
         math.prod(s.prior for s in steps),
@@ -103,8 +109,8 @@ def explain(
     )
 
 
-def _steps(model: LoadedModel, prefix: bytes, session: bytes, label: int, compose: bool) -> tuple[ExplainedStep, ...]:
-    features, native_steps = model.native.explain(prefix, session, label, compose)
+def _steps(model: LoadedModel, prefix: bytes, session: bytes, label: int, options: int) -> tuple[ExplainedStep, ...]:
+    features, native_steps = model.native.explain(prefix, session, label, options)
     tree = LabelTree(model.arrays.tree)
     steps = []
     for s in native_steps:

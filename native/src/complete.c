@@ -1,24 +1,41 @@
-/* complete.c - one request: the tree's answers, the composer's, or both.
+/* complete.c - one request: the tree's answers, the composer's, and those to a prefix with a typing error.
  *
- * Both give probabilities of whole queries, so their mixture does too:
+ * Tree and composer give probabilities of whole queries, so their mixture does too:
  *
  *     P(q | session)  =  share * P_composer(q | session)  +  (1 - share) * P_tree(q | session)
  *
  * The prefix selects among all q. A prefix that the tree finds likely and the composer does not leaves the tree the word,
  * and the other way round: how much either counts follows from the prefix, without a rule.
+ *
+ * Where few known queries start with the prefix, another one may have been meant. Then the tree's answers to each
+ * reading are in it too (a noisy channel: Kernighan, Church and Gale 1990), times P(typed | meant):
+ *
+ *     P(q, typed | session)  =  P(typed | meant) * (1 - share) * P_tree(q | session)
  */
 #include "compose.h"
+#include "correct.h"
 #include "search.h"
 
-/* Fewest candidates taken from tree and composer: the first answers do not depend on how many are asked for. */
-enum { GATHERED = 10 };
+enum {
+    GATHERED = 10, /* fewest candidates taken from each side: the first answers do not depend on how many are asked for */
+    FEW = 10       /* known queries for a prefix: with fewer it is looked for another reading */
+};
 
-/* Best first; equal ones in the order of labels, composed ones behind. */
+/* What may be answered, and the probability of all that the prefix may have been meant to begin. */
+typedef struct {
+    mixed *list;
+    uint32_t n;
+    double mass;
+} answers_found;
+
+/* Best first; equal ones by their source, then in the order of labels. */
 static int by_score(const void *a, const void *b)
 {
     const mixed *x = a, *y = b;
     if (x->score != y->score)
         return x->score > y->score ? -1 : 1;
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
     if (x->label != y->label)
         return x->label < y->label ? -1 : 1;
     return (x->composed > y->composed) - (x->composed < y->composed);
@@ -30,38 +47,43 @@ static int write_answer(qac_answer *answer, const mixed *x, const char *from, si
     if (text_size - *at < len || *at + len > UINT32_MAX)
         return QAC_EINVAL;
     memcpy(text + *at, from, len);
-    *answer = (qac_answer){x->label, (uint32_t)*at, (uint32_t)(*at + len), x->score, x->share};
+    *answer = (qac_answer){x->label, (uint32_t)*at, (uint32_t)(*at + len), x->source, x->meant, x->score, x->share};
     *at += len;
     return QAC_OK;
 }
 
-static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint32_t composed)
+static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint32_t composed, size_t prefix_len)
 {
     const double score = by_tree + by_composer;
-    if (!(score >= 0)) /* not a number: only in a damaged file */
-        return (mixed){0, 0, label, composed};
-    return (mixed){score, score > 0 ? by_composer / score : 0, label, composed};
+    mixed x = {.label = label, .composed = composed, .meant = (uint32_t)prefix_len};
+    x.source = label == QAC_NO_ID ? QAC_COMPOSED : QAC_INDEX;
+    if (score >= 0) { /* else not a number: only in a damaged file */
+        x.score = score;
+        x.share = score > 0 ? by_composer / score : 0;
+    }
+    return x;
 }
 
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
-static int mix(search *q, qac_scratch *s, const char *session, size_t session_len, uint32_t k, double in_tree, mixed *out,
-               uint32_t *n)
+static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session, size_t session_len, double in_tree,
+               answers_found *found)
 {
     const qac_composer *c = &q->m->parts.composer;
     compose_scratch *cs = s->compose;
     const bool indexed = q->lo < q->hi;
     char buffer[QAC_MAX_LABEL];
-    double all = in_tree, found = 0, discounted = 0;
-    *n = 0;
+    mixed *out = found->list;
+    uint32_t *n = &found->n;
+    double probability = 0, discounted = 0;
     for (uint32_t i = 0; i < s->n_top; i++) {
         const int len = qac_label_decode(&q->m->strings, s->top[i].label, buffer);
         if (len < 0)
             return QAC_ECORRUPT;
         const composed its = compose_score(cs, buffer, (size_t)len);
-        found += its.probability;
+        probability += its.probability;
         discounted += its.score;
         const double factor = s->top[i].label == q->repeated ? c->share * q->m->parts.repeat_weight : c->share;
-        out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0);
+        out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0, prefix_len);
     }
     const uint32_t n_tree = *n;
     size_t last;
@@ -83,66 +105,141 @@ static int mix(search *q, qac_scratch *s, const char *session, size_t session_le
                 continue;
             by_tree = in_tree * search_label_probability(q, label);
         }
-        found += best->probability;
+        probability += best->probability;
         discounted += best->score;
-        out[(*n)++] = make_mixed(by_tree, by_composer, label, i);
+        out[(*n)++] = make_mixed(by_tree, by_composer, label, i, prefix_len);
     }
+    found->mass = in_tree;
     /* The composer's share of the prefix, in the same measure: lengths discounted as in what was found. */
-    if (found > 0)
-        all += c->share * cs->prefix_probability * (discounted / found); /* the quotient first: all may be tiny */
-    qsort(out, *n, sizeof *out, by_score);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < *n && kept < k; i++) {
-        out[i].score = all > 0 && out[i].score < all ? out[i].score / all : all > 0;
-        if (out[i].label != QAC_NO_ID || out[i].score >= c->least || kept == 0)
-            out[kept++] = out[i];
-    }
-    *n = kept;
+    if (probability > 0) /* the quotient first: all may be tiny */
+        found->mass += c->share * cs->prefix_probability * (discounted / probability);
     return QAC_OK;
 }
 
-int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                 size_t session_len, uint32_t k, uint32_t beam, int composing, qac_answer *answers, uint32_t *n,
-                 char *text, size_t text_size)
+/* Adds the best k answers to the readings. unit: probability of a label's weight. */
+static int correct(search *q, const reading *readings, uint32_t n_readings, uint32_t k, uint32_t beam, double unit,
+                   answers_found *found)
 {
-    *n = 0;
-    if (k < 1 || k > QAC_MAX_K)
-        return QAC_EINVAL;
-    const bool mixing = is_mixing(m, composing);
-    search q;
-    int status =
-        search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, composing));
+    const uint32_t lo = q->lo, hi = q->hi; /* these are no corrections */
+    mixed *const best = found->list + found->n;
+    uint32_t n = 0;
+    double least_exact = 1;
+    for (uint32_t i = 0; i < found->n; i++)
+        if (found->list[i].source == QAC_INDEX && found->list[i].score < least_exact)
+            least_exact = found->list[i].score;
+    for (uint32_t r = 0; r < n_readings; r++) {
+        const double in_range = unit * readings[r].mass;
+        if (n == k && in_range <= best[k - 1].score)
+            break; /* none of the range is likelier than the range */
+        search_range(q, readings[r].lo, readings[r].hi);
+        const int status = search_best(q, k + (hi - lo) < QAC_MAX_K ? k + (hi - lo) : QAC_MAX_K, beam);
+        if (status)
+            return status;
+        for (uint32_t i = 0; i < q->s->n_top; i++) {
+            const uint32_t label = q->s->top[i].label;
+            const double score = in_range * q->s->top[i].score;
+            if (label >= lo && label < hi)
+                continue;
+            uint32_t at = 0;
+            while (at < n && best[at].label != label)
+                at++;
+            if (at < n && best[at].score >= score)
+                continue;
+            if (at == n && n < k)
+                n++;
+            else if (at == n && best[--at].score >= score)
+                continue;
+            for (; at > 0 && best[at - 1].score < score; at--)
+                best[at] = best[at - 1];
+            best[at] = (mixed){.score = score, .source = QAC_CORRECTED, .label = label, .meant = readings[r].len};
+        }
+        found->mass += in_range;
+    }
+    /* What is typed is believed: no correction stands above a known query that starts with it. */
+    const double factor = n && best[0].score > least_exact ? least_exact / best[0].score : 1;
+    for (uint32_t i = 0; i < n; i++)
+        best[i].score *= factor;
+    found->n += n;
+    return QAC_OK;
+}
+
+/* Leaves the best k, their scores shares of all. Composed ones of scores below `least` go, unless there is no other. */
+static void choose(answers_found *found, uint32_t k, double least)
+{
+    uint32_t kept = 0;
+    mixed *list = found->list;
+    qsort(list, found->n, sizeof *list, by_score);
+    for (uint32_t i = 0; i < found->n && kept < k; i++) {
+        const double all = found->mass;
+        list[i].score = all > 0 && list[i].score < all ? list[i].score / all : all > 0;
+        if (list[i].source != QAC_COMPOSED || list[i].score >= least || kept == 0)
+            list[kept++] = list[i];
+    }
+    found->n = kept;
+}
+
+/* Finds the answers, best first. */
+static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                  size_t session_len, uint32_t k, uint32_t beam, uint32_t options, answers_found *found)
+{
+    const qac_composer *c = &m->parts.composer;
+    const bool mixing = is_mixing(m, options);
     const uint32_t gathered = mixing && k < GATHERED ? GATHERED : k;
-    if (!status)
-        status = search_best(&q, gathered, beam);
+    const double root_mass = m->parts.tree.node[0].mass;
+    search q;
+    uint32_t lo, hi;
+    int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, options));
     if (status)
         return status;
-    mixed *all = s->mixed;
-    uint32_t count = 0;
+    qac_prefix_range(m, prefix, prefix_len, &lo, &hi);
+    search_range(&q, lo, hi);
+    status = search_best(&q, gathered, beam);
+    if (status)
+        return status;
+    double unit = s->range_mass > 0 ? 1 / s->range_mass : 1 / root_mass;
     if (mixing) {
-        const qac_composer *c = &m->parts.composer;
         /* P_tree(prefix) is taken without the session: with it the mixture is no better, and a request a fifth slower. */
-        const double in_tree = q.lo < q.hi ? (1 - c->share) * s->range_mass / m->parts.tree.node[0].mass : 0;
+        unit = (1 - c->share) / root_mass;
+        const double in_tree = (1 - c->share) * s->range_mass / root_mass;
         /* What scores less than the tree's last answer cannot come in; half of it, as a label may get the rest from the
          * tree. */
         const double floor =
             s->n_top == gathered ? 0.5 * in_tree * s->top[gathered - 1].score / c->share : 0;
         compose(s->compose, c, prefix, prefix_len, session, session_len, gathered, floor);
-        status = mix(&q, s, session, session_len, k, in_tree, all, &count);
+        status = mix(&q, s, prefix_len, session, session_len, in_tree, found);
     } else {
-        for (; count < s->n_top; count++)
-            all[count] = (mixed){s->top[count].score, 0, s->top[count].label, 0};
+        for (; found->n < s->n_top; found->n++)
+            found->list[found->n] = make_mixed(s->top[found->n].score, 0, s->top[found->n].label, 0, prefix_len);
+        found->mass = lo < hi;
     }
+    if (!status && options & QAC_CORRECT && hi - lo < FEW) {
+        reading readings[CORRECT_MOST];
+        const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, readings);
+        status = correct(&q, readings, n, gathered, beam, unit, found);
+    }
+    choose(found, k, c->least);
+    return status;
+}
+
+int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
+                 size_t session_len, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
+                 char *text, size_t text_size)
+{
+    *n = 0;
+    if (k < 1 || k > QAC_MAX_K || options & ~(uint32_t)(QAC_COMPOSE | QAC_CORRECT) || prefix_len > UINT32_MAX)
+        return QAC_EINVAL;
+    answers_found found = {.list = s->mixed};
+    int status = answer(m, s, prefix, prefix_len, session, session_len, k, beam, options, &found);
     size_t at = 0;
     char buffer[QAC_MAX_LABEL];
-    for (uint32_t i = 0; i < count && !status; i++) {
+    for (uint32_t i = 0; i < found.n && !status; i++) {
+        const mixed *x = &found.list[i];
         int len;
-        if (all[i].label == QAC_NO_ID)
-            len = (int)compose_text(s->compose, &s->compose->best[all[i].composed], buffer, QAC_MAX_COMPOSED);
+        if (x->label == QAC_NO_ID)
+            len = (int)compose_text(s->compose, &s->compose->best[x->composed], buffer, QAC_MAX_COMPOSED);
         else
-            len = qac_label_decode(&m->strings, all[i].label, buffer);
-        status = len < 0 ? QAC_ECORRUPT
-                         : write_answer(&answers[*n], &all[i], buffer, (size_t)len, text, text_size, &at);
+            len = qac_label_decode(&m->strings, x->label, buffer);
+        status = len < 0 ? QAC_ECORRUPT : write_answer(&answers[*n], x, buffer, (size_t)len, text, text_size, &at);
         *n += status == QAC_OK;
     }
     return status;

@@ -140,7 +140,20 @@ enum { QAC_LABEL_BLOCK = 16, QAC_MAX_LABEL = 4096 };
 /* Decodes label i into out (QAC_MAX_LABEL bytes); returns its length, or -1 when the strings are damaged. */
 int qac_label_decode(const qac_label_strings *s, uint32_t i, char *out);
 
-/* First label that is >= key (upper == false), or > every label that starts with key (upper == true). */
+/* A label and how it compares with a key: its bytes are the key's first `from_key` and then `rest`. */
+typedef struct {
+    uint32_t at;
+    size_t shared; /* bytes at the start that it has in common with the key */
+    size_t from_key;
+    const uint8_t *rest;
+    size_t rest_len;
+} label_place;
+
+/* The first label of [lo, hi) that is >= key (upper == false), or > every label that starts with key (upper == true); no
+ * label before lo may be. Where there is none, its `at` is hi and nothing is shared. */
+label_place qac_label_seek(const qac_label_strings *s, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi);
+
+/* The same among all labels, its number alone. */
 uint32_t qac_label_bound(const qac_label_strings *s, const char *key, size_t len, bool upper);
 
 #endif

@@ -148,41 +148,76 @@ int qac_labels_decode(const uint8_t *strings, uint64_t size, const uint64_t *blo
     return QAC_OK;
 }
 
-/* Does string s stand before the wanted bound of key? */
-static bool is_before(const char *s, size_t len, const char *key, size_t key_len, bool upper)
+/* Does string s stand before the wanted bound of key? Sets *shared to how many bytes they share. */
+static bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_len, bool upper, size_t *shared)
 {
-    const int c = memcmp(s, key, len < key_len ? len : key_len);
-    if (c)
-        return c < 0;
-    return len < key_len || upper; /* s starts with key (or is it): before the upper bound, not before the lower */
+    *shared = common((const char *)s, len, key, key_len);
+    if (*shared == key_len)
+        return upper; /* s starts with key (or is it): before the upper bound, not before the lower */
+    return *shared == len || s[*shared] < (uint8_t)key[*shared];
+}
+
+/* The first string of a block, which stands whole. Sets *p behind its length. */
+static bool block_start(const qac_label_strings *strings, uint64_t block, const uint8_t **p, uint32_t *len)
+{
+    if (strings->block[block] >= strings->size)
+        return false;
+    const uint8_t *const end = strings->text + strings->size;
+    *p = strings->text + strings->block[block];
+    return get(p, end, len) && *len <= (size_t)(end - *p);
+}
+
+label_place qac_label_seek(const qac_label_strings *strings, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi)
+{
+    const label_place none = {.at = hi};
+    const uint8_t *p, *const end = strings->text + strings->size;
+    uint32_t rest;
+    if (lo >= hi)
+        return none;
+    /* Last block whose first string is before the bound, or that of lo. */
+    uint64_t a = lo / QAC_LABEL_BLOCK + 1, b = ((uint64_t)hi + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
+    size_t shared = 0;
+    while (a < b) {
+        const uint64_t mid = a + (b - a) / 2;
+        if (!block_start(strings, mid, &p, &rest))
+            return none;
+        if (is_before(p, rest, key, len, upper, &shared))
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    uint32_t i = (uint32_t)((a - 1) * QAC_LABEL_BLOCK);
+    if (!block_start(strings, a - 1, &p, &rest))
+        return none;
+    bool before = is_before(p, rest, key, len, upper, &shared);
+    uint32_t from_key = 0;
+    /* Strings ascend, so what one shares with the string before it tells most of how it compares with the key. */
+    while (before && ++i < hi) {
+        p += rest;
+        if (i % QAC_LABEL_BLOCK == 0) { /* the bound is the next block's first string */
+            if (!block_start(strings, i / QAC_LABEL_BLOCK, &p, &rest))
+                return none;
+            from_key = 0;
+            is_before(p, rest, key, len, upper, &shared);
+            break;
+        }
+        if (!get(&p, end, &from_key) || !get(&p, end, &rest) || rest > (size_t)(end - p))
+            return none;
+        if (from_key < shared) {
+            before = false;
+            shared = from_key;
+        } else if (from_key == shared && shared < len) {
+            size_t more;
+            before = is_before(p, rest, key + shared, len - shared, upper, &more);
+            shared += more;
+        }
+    }
+    if (i >= hi)
+        return none;
+    return (label_place){i < lo ? lo : i, shared, from_key, p, rest};
 }
 
 uint32_t qac_label_bound(const qac_label_strings *strings, const char *key, size_t len, bool upper)
 {
-    /* Last block whose first string is before the bound. */
-    uint64_t lo = 0, hi = ((uint64_t)strings->n + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
-    while (lo < hi) {
-        const uint64_t mid = lo + (hi - lo) / 2;
-        if (strings->block[mid] >= strings->size)
-            return 0;
-        const uint8_t *p = strings->text + strings->block[mid], *end = strings->text + strings->size;
-        uint32_t n;
-        if (!get(&p, end, &n) || n > (size_t)(end - p))
-            return 0;
-        if (is_before((const char *)p, n, key, len, upper))
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (lo == 0)
-        return 0;
-    char buffer[QAC_MAX_LABEL];
-    walk w;
-    uint32_t i = (uint32_t)((lo - 1) * QAC_LABEL_BLOCK);
-    if (!walk_start(strings, lo - 1, buffer, &w))
-        return 0;
-    for (uint32_t step = 0; step < QAC_LABEL_BLOCK && i < strings->n; step++, i++)
-        if (!walk_next(&w) || !is_before(w.s, w.len, key, len, upper))
-            break;
-    return i;
+    return qac_label_seek(strings, key, len, upper, 0, strings->n).at;
 }

@@ -94,7 +94,7 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
         .frontier = qac_alloc(FRONTIER, sizeof *s->frontier),
         .frontier_capacity = FRONTIER,
         .top = qac_alloc(QAC_MAX_K, sizeof *s->top),
-        .mixed = qac_alloc(2 * QAC_MAX_K, sizeof *s->mixed),
+        .mixed = qac_alloc(3 * QAC_MAX_K, sizeof *s->mixed),
     };
     const bool composes = m->parts.composer.word.order > 0;
     if (composes)

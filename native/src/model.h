@@ -26,8 +26,10 @@ typedef struct {
 typedef struct qac_mixed {
     double score;
     double share;      /* how much of it is the composer's, 0..1 */
+    uint32_t source;   /* QAC_SOURCE_* */
     uint32_t label;    /* QAC_NO_ID: composed */
     uint32_t composed; /* index into the composer's best */
+    uint32_t meant;    /* bytes at its start that the prefix stands for */
 } mixed;
 
 struct qac_scratch {
@@ -44,7 +46,7 @@ struct qac_scratch {
     uint32_t n_top;
     double range_mass;     /* of the labels that start with the prefix */
     struct qac_compose_scratch *compose; /* NULL: the model has no composer */
-    struct qac_mixed *mixed; /* [2 * QAC_MAX_K] answers of tree and composer */
+    struct qac_mixed *mixed; /* [3 * QAC_MAX_K] answers of tree and composer, and corrected ones */
 };
 
 #endif

@@ -375,14 +375,14 @@ static int beam_search(const search *q, frontier_item root, uint32_t width)
     return status;
 }
 
-bool is_mixing(const qac_model *m, int composing)
+bool is_mixing(const qac_model *m, uint32_t options)
 {
-    return composing && m->parts.composer.word.order > 0 && m->parts.composer.share > 0;
+    return options & QAC_COMPOSE && m->parts.composer.word.order > 0 && m->parts.composer.share > 0;
 }
 
-bool is_popular(const qac_model *m, size_t session_len, int composing)
+bool is_popular(const qac_model *m, size_t session_len, uint32_t options)
 {
-    return session_len == 0 && !is_mixing(m, composing);
+    return session_len == 0 && !is_mixing(m, options);
 }
 
 int search_start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
@@ -397,10 +397,6 @@ int search_start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         .member_mass = popular ? p->member_count : p->member_mass,
         .node_mass = popular ? p->node_count : NULL,
     };
-    qac_prefix_range(m, prefix, prefix_len, &q->lo, &q->hi);
-    s->n_frontier = s->n_top = 0;
-    if (q->lo == q->hi)
-        return QAC_OK;
     const int status = read_features(m, s, prefix, prefix_len, session, session_len);
     if (status)
         return status;
@@ -410,15 +406,28 @@ int search_start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         if (len)
             q->repeated = qac_find_label(m, session + begin, len);
     }
+    return QAC_OK;
+}
+
+void search_range(search *q, uint32_t lo, uint32_t hi)
+{
+    const qac_tree *t = &q->m->parts.tree;
+    q->lo = lo;
+    q->hi = hi;
+    q->root = 0;
+    q->s->n_frontier = q->s->n_top = 0;
+    q->s->range_mass = 0;
+    if (lo == hi)
+        return;
     /* Down to the first node with a choice: what is forced needs no ranking, and the mass of a wide range is there the
      * sum of few nodes. */
     for (;;) {
-        const qac_node *node = &p->tree.node[q->root];
+        const qac_node *node = &t->node[q->root];
         uint32_t first, last;
         eligible(q, node, &first, &last);
-        const uint32_t ref = last - first == 1 ? child_ref(&p->tree, node, first) : QAC_CHILD_LABEL;
+        const uint32_t ref = last - first == 1 ? child_ref(t, node, first) : QAC_CHILD_LABEL;
         if (ref & QAC_CHILD_LABEL)
-            return QAC_OK;
+            return;
         q->root = ref;
     }
 }
@@ -491,16 +500,19 @@ double search_label_probability(search *q, uint32_t label)
 }
 
 int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                size_t session_len, int composing, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
+                size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
                 uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
 {
     const qac_parts *p = &m->parts;
     const qac_tree *t = &p->tree;
     search q;
-    const int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, composing));
+    const int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, options));
+    uint32_t lo, hi;
     *n_features = *n_steps = *n_pushes = 0;
     if (status)
         return status;
+    qac_prefix_range(m, prefix, prefix_len, &lo, &hi);
+    search_range(&q, lo, hi);
     if (label < q.lo || label >= q.hi)
         return QAC_EINVAL;
     memcpy(features, s->features, s->n_features * sizeof *features);

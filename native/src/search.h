@@ -8,7 +8,7 @@
 typedef struct {
     const qac_model *m;
     qac_scratch *s;
-    uint32_t lo, hi;   /* labels that start with the prefix */
+    uint32_t lo, hi;   /* labels that may be answers: those that start with the prefix, or with one like it */
     uint32_t k;
     uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
     /* What labels and nodes weigh: as the rankers learned it or, by popularity, their counts. */
@@ -19,14 +19,17 @@ typedef struct {
 } search;
 
 /* Does the composer take part? */
-bool is_mixing(const qac_model *m, int composing);
+bool is_mixing(const qac_model *m, uint32_t options);
 
 /* Is the request answered by counts alone: no session, no composer? */
-bool is_popular(const qac_model *m, size_t session_len, int composing);
+bool is_popular(const qac_model *m, size_t session_len, uint32_t options);
 
-/* Reads the request. popular: labels weigh their counts. */
+/* Reads the request. popular: labels weigh their counts. search_range must follow. */
 int search_start(search *q, const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, bool popular);
+
+/* Limits the search to labels of [lo, hi). */
+void search_range(search *q, uint32_t lo, uint32_t hi);
 
 /* Puts the best labels, up to k, into s->top; their scores are P(label | session, prefix). beam 0: exact. Sets
  * s->range_mass. */

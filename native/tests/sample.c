@@ -142,7 +142,7 @@ int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *sess
 {
     const size_t size = (size_t)k * 64;
     char *text = allocate(size);
-    const int status = qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, 1, answers, n, text,
+    const int status = qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, QAC_COMPOSE, answers, n, text,
                                     size);
     free(text);
     return status;

@@ -6,9 +6,14 @@ codes turned into exceptions; what they do is said there. Nothing here decides a
 
 from qac._native.base import (
     CHILD_LABEL,
+    COMPOSE,
+    COMPOSED,
+    CORRECT,
+    CORRECTED,
     F32,
     F64,
     I8,
+    INDEX,
     MAX_AGE,
     MAX_K,
     MAX_LABEL_BYTES,
@@ -39,9 +44,14 @@ from qac._native.training import ExampleArrays, RankerArrays, TrainingState, Tre
 
 __all__ = [
     "CHILD_LABEL",
+    "COMPOSE",
+    "COMPOSED",
+    "CORRECT",
+    "CORRECTED",
     "F32",
     "F64",
     "I8",
+    "INDEX",
     "MAX_AGE",
     "MAX_K",
     "MAX_LABEL_BYTES",

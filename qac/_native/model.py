@@ -63,7 +63,7 @@ class Step:
 
 
 # `qac_answer`: reading all at once is several times faster than field by field.
-_ANSWER: Final = struct.Struct("<III4xdd")
+_ANSWER: Final = struct.Struct("<IIIII4xdd")
 assert _ANSWER.size == ffi.sizeof("qac_answer")
 
 
@@ -143,11 +143,12 @@ class Model:
         return buffers
 
     def complete(
-        self, prefix: bytes, session: bytes, k: int, beam: int, composing: bool = False
-    ) -> list[tuple[str, float, bool, float]]:
+        self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
+    ) -> list[tuple[str, float, int, int, float]]:
         """Return up to ``k`` answers, best first.
 
-        Each is its text, its score, whether it is composed (no label), and how much of the score is the composer's.
+        Each is its text, its score, its source, how many bytes of the text the prefix stands for, and how much of the
+        score is the composer's. ``options``: COMPOSE, CORRECT or both.
         """
         b = self._buffers(k)
         code = lib.qac_complete(
@@ -159,7 +160,7 @@ class Model:
             len(session),
             k,
             beam,
-            composing,
+            options,
             b.answers,
             b.n,
             b.text,
@@ -173,8 +174,8 @@ class Model:
         answers = b.answers_view[: n * _ANSWER.size]
         text = b.view[: answers_end(b.answers, n)]
         return [
-            (text[begin:end].decode(), score, label == NO_ID, share)
-            for label, begin, end, score, share in _ANSWER.iter_unpack(answers)
+            (text[begin:end].decode(), score, source, meant, share)
+            for _, begin, end, source, meant, score, share in _ANSWER.iter_unpack(answers)
         ]
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
@@ -196,7 +197,7 @@ class Model:
         return bytes(ffi.buffer(text, size[0])).decode()
 
     def explain(
-        self, prefix: bytes, session: bytes, label: int, composing: bool = False
+        self, prefix: bytes, session: bytes, label: int, options: int = 0
     ) -> tuple[list[Feature], list[Step]]:
         """Return the request's features and the steps from the root to ``label``: the tree's part of its score."""
         max_steps, max_pushes = 4096, 1 << 16
@@ -211,7 +212,7 @@ class Model:
                 len(prefix),
                 session,
                 len(session),
-                composing,
+                options,
                 label,
                 features,
                 n_features,

@@ -79,11 +79,18 @@ def add_compose_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_completer(path: str | None, *, beam: int = 0, compose: bool = True) -> Completer:
+def add_correct_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--no-correct``."""
+    parser.add_argument(
+        "--no-correct", dest="correct", action="store_false", help="take the prefix as it is typed, errors and all"
+    )
+
+
+def load_completer(path: str | None, *, beam: int = 0, compose: bool = True, correct: bool = True) -> Completer:
     """Open the model at ``path``, or the default one."""
     from qac.completer import Completer, default_model_path
 
-    return Completer.load(path or default_model_path(), beam=beam, compose=compose)
+    return Completer.load(path or default_model_path(), beam=beam, compose=compose, correct=correct)
 
 
 def text_protocol(asked: Protocol | None, examples: Path) -> Protocol:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import add_compose_argument, add_model_argument, load_completer, whole_number
+from qac.cli.common import add_compose_argument, add_correct_argument, add_model_argument, load_completer, whole_number
 from qac.completion import MAX_K
 from qac.errors import InputError, UsageError
 
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_argument(parser)
     add_compose_argument(parser)
+    add_correct_argument(parser)
     parser.add_argument(
         "--beam",
         type=whole_number(0, _MAX_BEAM),
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     single = args.prefix is not None or bool(args.prev)
     if not single and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError('give --prefix, --prev or both, or requests on standard input (see "qac complete --help")')
-    completer = load_completer(args.model, beam=args.beam, compose=args.compose)
+    completer = load_completer(args.model, beam=args.beam, compose=args.compose, correct=args.correct)
     return _one(completer, args) if single else _many(completer, args)
 
 
@@ -88,7 +89,8 @@ def _one(completer: Completer, args: argparse.Namespace) -> int:
         print(f"nothing to complete {prefix!r:.80} with", file=sys.stderr)
     width = max((len(a.text) for a in answers), default=0)
     for i, answer in enumerate(answers):
-        print(f"{answer.text:<{width}}  {answer.score:7.2%}" + ("  composed" if answer.source == "composed" else ""))
+        mark = "" if answer.source == "index" else f"  {answer.source}"
+        print(f"{answer.text:<{width}}  {answer.score:7.2%}{mark}")
         if reasons:
             print(_format_explanation(reasons[i]))
     return 0
@@ -153,6 +155,8 @@ def _format_explanation(e: Explanation) -> str:
     lines = [f"    made {times} in the log; {e.prior:.2%} before the session, {e.probability:.2%} with it"]
     if e.composed >= 0.005:
         lines[0] += f"; {e.composed:.0%} of the score from the composer"
+    if e.meant is not None:
+        lines.append(f"    what is typed read as {e.meant!r}")
     if e.repeats:
         lines.append("    the last query itself: seldom wanted again, so scored low")
     for step in e.steps:
