@@ -18,7 +18,7 @@
 
 enum {
     GATHERED = 10, /* fewest candidates taken from each side: the first answers do not depend on how many are asked for */
-    FEW = 10       /* known queries for a prefix: with fewer it is looked for another reading */
+    FEW = 3        /* known queries for a prefix: with fewer, another one may have been meant */
 };
 
 /* What may be answered, and the probability of all that the prefix may have been meant to begin. */
@@ -163,17 +163,18 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
     return QAC_OK;
 }
 
-/* Leaves the best k, their scores shares of all. Composed ones of scores below `least` go, unless there is no other. */
+/* Leaves the best k, their scores shares of all. Composed ones below `least` go, unless there is no other. */
 static void choose(answers_found *found, uint32_t k, double least)
 {
+    const double all = found->mass;
     uint32_t kept = 0;
     mixed *list = found->list;
     qsort(list, found->n, sizeof *list, by_score);
     for (uint32_t i = 0; i < found->n && kept < k; i++) {
-        const double all = found->mass;
-        list[i].score = all > 0 && list[i].score < all ? list[i].score / all : all > 0;
-        if (list[i].source != QAC_COMPOSED || list[i].score >= least || kept == 0)
-            list[kept++] = list[i];
+        if (list[i].source == QAC_COMPOSED && list[i].score < least && kept > 0)
+            continue;
+        list[kept] = list[i];
+        list[kept++].score = all > 0 && list[i].score < all ? list[i].score / all : all > 0;
     }
     found->n = kept;
 }
@@ -212,12 +213,14 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
             found->list[found->n] = make_mixed(s->top[found->n].score, 0, s->top[found->n].label, 0, prefix_len);
         found->mass = lo < hi;
     }
+    /* Corrections do not count against the composed: both may be what was meant. */
+    const double least = c->least * found->mass;
     if (!status && options & QAC_CORRECT && hi - lo < FEW) {
         reading readings[CORRECT_MOST];
         const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, readings);
         status = correct(&q, readings, n, gathered, beam, unit, found);
     }
-    choose(found, k, c->least);
+    choose(found, k, least);
     return status;
 }
 

@@ -5,7 +5,7 @@
 #include "core.h"
 
 enum {
-    CORRECT_SHORTEST = 4,  /* code points: one error away from less is nearly everything */
+    CORRECT_SHORTEST = 3,  /* code points: one error away from less is nearly everything */
     CORRECT_LONGEST = 256, /* bytes; longer prefixes are not corrected */
     CORRECT_MOST = 8       /* readings of one prefix that are looked at */
 };
