@@ -116,11 +116,29 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
     return QAC_OK;
 }
 
-/* Adds the best k answers to the readings. unit: probability of a label's weight. */
+/* Puts x among the best k, of which there are n so far, unless its label is there with a higher score. */
+static void keep_best(mixed *best, uint32_t *n, uint32_t k, mixed x)
+{
+    uint32_t at = 0;
+    while (at < *n && best[at].label != x.label)
+        at++;
+    if (at == *n && *n < k) {
+        ++*n;
+    } else {
+        at -= at == *n;
+        if (by_score(&best[at], &x) <= 0)
+            return;
+    }
+    for (; at > 0 && by_score(&best[at - 1], &x) > 0; at--)
+        best[at] = best[at - 1];
+    best[at] = x;
+}
+
+/* Adds the best k answers to the readings that are none to the prefix as it is. unit: probability of a label's weight. */
 static int correct(search *q, const reading *readings, uint32_t n_readings, uint32_t k, uint32_t beam, double unit,
                    answers_found *found)
 {
-    const uint32_t lo = q->lo, hi = q->hi; /* these are no corrections */
+    const uint32_t lo = q->lo, hi = q->hi, wanted = k + (hi - lo) < QAC_MAX_K ? k + (hi - lo) : QAC_MAX_K;
     mixed *const best = found->list + found->n;
     uint32_t n = 0;
     double least_exact = 1;
@@ -128,32 +146,22 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
         if (found->list[i].source == QAC_INDEX && found->list[i].score < least_exact)
             least_exact = found->list[i].score;
     for (uint32_t r = 0; r < n_readings; r++) {
-        const double in_range = unit * readings[r].mass;
-        if (n == k && in_range <= best[k - 1].score)
-            break; /* none of the range is likelier than the range */
+        const double mass = unit * readings[r].mass;
+        found->mass += mass;
+        if (n == k && mass <= best[k - 1].score)
+            continue; /* no label is likelier than all together */
         search_range(q, readings[r].lo, readings[r].hi);
-        const int status = search_best(q, k + (hi - lo) < QAC_MAX_K ? k + (hi - lo) : QAC_MAX_K, beam);
+        const int status = search_best(q, wanted, beam);
         if (status)
             return status;
+        const double in_range = unit * readings[r].likelihood * q->s->range_mass;
         for (uint32_t i = 0; i < q->s->n_top; i++) {
-            const uint32_t label = q->s->top[i].label;
-            const double score = in_range * q->s->top[i].score;
-            if (label >= lo && label < hi)
-                continue;
-            uint32_t at = 0;
-            while (at < n && best[at].label != label)
-                at++;
-            if (at < n && best[at].score >= score)
-                continue;
-            if (at == n && n < k)
-                n++;
-            else if (at == n && best[--at].score >= score)
-                continue;
-            for (; at > 0 && best[at - 1].score < score; at--)
-                best[at] = best[at - 1];
-            best[at] = (mixed){.score = score, .source = QAC_CORRECTED, .label = label, .meant = readings[r].len};
+            const candidate *c = &q->s->top[i];
+            if (c->label < lo || c->label >= hi)
+                keep_best(best, &n, k,
+                          (mixed){.score = in_range * c->score, .source = QAC_CORRECTED, .label = c->label,
+                                  .meant = readings[r].len});
         }
-        found->mass += in_range;
     }
     /* What is typed is believed: no correction stands above a known query that starts with it. */
     const double factor = n && best[0].score > least_exact ? least_exact / best[0].score : 1;
@@ -215,9 +223,9 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
     }
     /* Corrections do not count against the composed: both may be what was meant. */
     const double least = c->least * found->mass;
-    if (!status && options & QAC_CORRECT && hi - lo < FEW) {
+    if (!status && options & QAC_CORRECT && hi - lo < FEW && unit > 0) {
         reading readings[CORRECT_MOST];
-        const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, readings);
+        const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
         status = correct(&q, readings, n, gathered, beam, unit, found);
     }
     choose(found, k, least);

@@ -21,6 +21,7 @@ typedef struct {
     const float *weight;
     const char *typed;
     uint32_t len;
+    uint32_t exact_lo, exact_hi;   /* labels that start with `typed` */
     char key[CORRECT_LONGEST + 8]; /* starts with what of `typed` is taken as right */
     reading *out;
     uint32_t n;
@@ -38,9 +39,10 @@ static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, double lik
 {
     double mass = 0;
     for (uint32_t i = lo; i < hi; i++)
-        mass += c->weight[i];
+        if (i < c->exact_lo || i >= c->exact_hi)
+            mass += c->weight[i];
     mass *= likelihood;
-    if (c->n == CORRECT_MOST && !(mass > c->out[c->n - 1].mass))
+    if (!(mass > (c->n == CORRECT_MOST ? c->out[c->n - 1].mass : 0)))
         return;
     uint32_t at = c->n < CORRECT_MOST ? c->n++ : c->n - 1;
     for (; at > 0 && c->out[at - 1].mass < mass; at--)
@@ -77,31 +79,27 @@ static uint32_t take_letter(corrector *c, const label_place *label, uint32_t at)
     return end;
 }
 
-/* A letter missing before typed[at], or typed[at .. next) wrong: both by each letter that labels of [lo, hi) have there. */
-static void try_letters(corrector *c, uint32_t at, uint32_t before, uint32_t next, uint32_t lo, uint32_t hi, double factor)
+/* A letter missing before typed[at], or typed[at .. next) wrong: both by each other letter that labels of [lo, hi) have
+ * there. (Before an equal letter is behind it too, where the next place is.) */
+static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi, double factor)
 {
     c->key[at] = 0; /* the label that ends here has no letter */
     label_place place = qac_label_seek(c->labels, c->key, at + 1, false, lo, hi);
     const char *const typed = c->typed;
-    const bool last = next == c->len;
     /* Which of the two stands first among the labels? */
     const int order = memcmp(typed + at, typed + next, c->len - next);
     while (place.at < hi && place.shared >= at) {
-        const uint32_t end = take_letter(c, &place, at), letter = end - at;
+        const uint32_t end = take_letter(c, &place, at);
         if (end == 0)
             return;
         place.shared = end; /* the key has its letter now */
-        const bool same = letter == next - at && memcmp(c->key + at, typed + at, letter) == 0;
-        /* Of two equal letters in a row either may be the one that was missing: once is enough. */
-        const bool doubled = letter == at - before && memcmp(c->key + at, typed + before, letter) == 0;
+        const bool same = end == next && memcmp(c->key + at, typed + at, end - at) == 0;
         const uint32_t begin = place.at;
-        for (int i = 0; i < 2 && place.at < hi && place.shared >= end; i++) {
-            if ((i == 0) == (order >= 0)) {
-                if (!same && !last)
-                    place = seek_rest(c, end, next, place.at, hi, factor * WRONG);
-            } else if (!doubled) {
+        for (int i = 0; i < 2 && !same && place.at < hi && place.shared >= end; i++) {
+            if ((i == 0) == (order < 0))
                 place = seek_rest(c, end, at, place.at, hi, factor * MISSING);
-            }
+            else if (next < c->len)
+                place = seek_rest(c, end, next, place.at, hi, factor * WRONG);
         }
         if (place.at < hi && place.shared >= end) {
             c->key[end] = (char)BEYOND;
@@ -112,17 +110,19 @@ static void try_letters(corrector *c, uint32_t at, uint32_t before, uint32_t nex
     }
 }
 
-uint32_t correct_prefix(const qac_label_strings *labels, const float *weight, const char *typed, size_t len,
-                        reading out[CORRECT_MOST])
+uint32_t correct_prefix(const qac_label_strings *labels, const float *weight, const char *typed, size_t len, uint32_t lo,
+                        uint32_t hi, reading out[CORRECT_MOST])
 {
     uint32_t points = 0;
     for (size_t i = 0; i < len; i++)
         points += qac_starts_code_point(typed[i]);
     if (points < CORRECT_SHORTEST || len > CORRECT_LONGEST)
         return 0;
-    corrector c = {.labels = labels, .weight = weight, .typed = typed, .len = (uint32_t)len, .out = out};
-    uint32_t lo = 0, hi = labels->n;
-    for (uint32_t at = 0, before = 0, next; at < c.len && lo < hi; before = at, at = next) {
+    corrector c = {.labels = labels, .weight = weight, .typed = typed, .len = (uint32_t)len, .exact_lo = lo, .exact_hi = hi,
+                   .out = out};
+    lo = 0;
+    hi = labels->n; /* from here on, labels that start with what is taken as right */
+    for (uint32_t at = 0, next; at < c.len && lo < hi; at = next) {
         next = next_point(typed, at, c.len);
         const uint32_t behind = next < c.len ? next_point(typed, next, c.len) : next;
         const double factor = at == 0 ? AT_START : 1;
@@ -136,7 +136,7 @@ uint32_t correct_prefix(const qac_label_strings *labels, const float *weight, co
                 seek_rest(&c, behind, behind, lo, hi, factor * SWAPPED);
             }
         }
-        try_letters(&c, at, before, next, lo, hi, factor);
+        try_letters(&c, at, next, lo, hi, factor);
         memcpy(c.key + at, typed + at, next - at);
         const label_place right = qac_label_seek(labels, c.key, next, false, lo, hi);
         hi = qac_label_seek(labels, c.key, next, true, right.at, hi).at;

@@ -7,7 +7,7 @@
 enum {
     CORRECT_SHORTEST = 3,  /* code points: one error away from less is nearly everything */
     CORRECT_LONGEST = 256, /* bytes; longer prefixes are not corrected */
-    CORRECT_MOST = 8       /* readings of one prefix that are looked at */
+    CORRECT_MOST = 4       /* readings of one prefix that are looked at */
 };
 
 /* A prefix one error away from the typed one, and the labels that start with it. */
@@ -15,11 +15,12 @@ typedef struct {
     uint32_t lo, hi;
     uint32_t len;       /* bytes of the prefix that was meant: the labels' first ones */
     double likelihood;  /* P(typed | meant) */
-    double mass;        /* the labels' weights, times the likelihood */
+    double mass;        /* of the labels that are new to the answer, times the likelihood */
 } reading;
 
-/* Finds what may have been meant by `typed` instead, best first (by mass); returns how many. weight: of the labels. */
-uint32_t correct_prefix(const qac_label_strings *labels, const float *weight, const char *typed, size_t len,
-                        reading out[CORRECT_MOST]);
+/* Finds what may have been meant by `typed` instead, largest mass first; returns how many. weight: of the labels.
+ * lo, hi: the labels that do start with `typed`. */
+uint32_t correct_prefix(const qac_label_strings *labels, const float *weight, const char *typed, size_t len, uint32_t lo,
+                        uint32_t hi, reading out[CORRECT_MOST]);
 
 #endif
