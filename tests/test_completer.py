@@ -144,8 +144,8 @@ def test_any_text_is_answered_with_known_queries_that_start_with_it(completer, p
 
 def test_exact_and_beam_search_agree_where_the_beam_is_wide(model_path, completer):
     narrow, wide = (
-        Completer.load(model_path, beam=1, compose=False),
-        Completer.load(model_path, beam=1000, compose=False),
+        Completer.load(model_path, beam=1, compose=False, correct=False),
+        Completer.load(model_path, beam=1000, compose=False, correct=False),
     )
     for prev in ("", "running shoes", "travel"):
         assert wide.complete("n", prev) == completer.complete("n", prev)
@@ -155,7 +155,7 @@ def test_exact_and_beam_search_agree_where_the_beam_is_wide(model_path, complete
 @pytest.mark.parametrize("beam", [-1, 1 << 31, 10**12])
 def test_a_beam_out_of_range_is_refused(model_path, beam):
     with pytest.raises(InputError, match="beam"):
-        Completer.load(model_path, beam=beam, compose=False)
+        Completer.load(model_path, beam=beam, compose=False, correct=False)
 
 
 # ---- explanations ----

@@ -168,8 +168,8 @@ def requests(draw):
 
 def complete(native, prefix, queries, k, beam=0):
     found = native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
-    assert not any(composed or share for _, _, composed, share in found)
-    return [(text, score) for text, score, _, _ in found]
+    assert {(source, meant, share) for _, _, source, meant, share in found} <= {(_native.INDEX, len(prefix.encode()), 0)}
+    return [(text, score) for text, score, _, _, _ in found]
 
 
 def assert_are_the_best(found, scores, texts, k):

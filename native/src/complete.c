@@ -138,6 +138,20 @@ static void keep_best(mixed *best, uint32_t *n, uint32_t k, mixed x)
     best[at] = x;
 }
 
+/* What reading r adds to the probability: of labels that another reading's range has too, the likelier reading counts. */
+static double added_mass(const reading *readings, uint32_t n, uint32_t r)
+{
+    const reading *x = &readings[r];
+    double other = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const reading *y = &readings[i];
+        const bool is_wider = y->lo <= x->lo && y->hi >= x->hi && (y->hi - y->lo > x->hi - x->lo || i < r);
+        if (is_wider && y->likelihood > other)
+            other = y->likelihood;
+    }
+    return other < x->likelihood ? x->mass * (1 - other / x->likelihood) : 0;
+}
+
 /* Adds the best k answers to the readings that are none to the prefix as it is. unit: probability of a label's weight. */
 static int correct(search *q, const reading *readings, uint32_t n_readings, uint32_t k, uint32_t beam, double unit,
                    answers_found *found)
@@ -150,10 +164,10 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
         if (found->list[i].source == QAC_INDEX && found->list[i].score < least_exact)
             least_exact = found->list[i].score;
     for (uint32_t r = 0; r < n_readings; r++) {
-        const double mass = unit * readings[r].mass;
-        found->mass += mass;
+        const double mass = unit * readings[r].mass; /* what its labels score together */
+        found->mass += unit * added_mass(readings, n_readings, r);
         if (mass < LEAST_CORRECTED * found->mass || (n == k && mass <= best[k - 1].score))
-            continue; /* no label is likelier than all together */
+            continue;
         search_range(q, readings[r].lo, readings[r].hi);
         const int status = search_best(q, wanted, beam);
         if (status)

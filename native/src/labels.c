@@ -167,42 +167,53 @@ static bool block_start(const qac_label_strings *strings, uint64_t block, const 
     return get(p, end, len) && *len <= (size_t)(end - *p);
 }
 
-label_place qac_label_seek(const qac_label_strings *strings, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi)
+/* Number of the last block among those of [lo, hi) whose first string is before the bound, or of the first of them.
+ * Returns false on damage. */
+static bool find_block(const qac_label_strings *strings, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi,
+                       uint64_t *block)
 {
-    const label_place none = {.at = hi};
-    const uint8_t *p, *const end = strings->text + strings->size;
-    uint32_t rest;
-    if (lo >= hi)
-        return none;
-    /* Last block whose first string is before the bound, or that of lo. */
     uint64_t a = lo / QAC_LABEL_BLOCK + 1, b = ((uint64_t)hi + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
-    size_t shared = 0;
     while (a < b) {
         const uint64_t mid = a + (b - a) / 2;
-        if (!block_start(strings, mid, &p, &rest))
-            return none;
-        if (is_before(p, rest, key, len, upper, &shared))
+        const uint8_t *p;
+        uint32_t n;
+        size_t shared;
+        if (!block_start(strings, mid, &p, &n))
+            return false;
+        if (is_before(p, n, key, len, upper, &shared))
             a = mid + 1;
         else
             b = mid;
     }
-    uint32_t i = (uint32_t)((a - 1) * QAC_LABEL_BLOCK);
-    if (!block_start(strings, a - 1, &p, &rest))
+    *block = a - 1;
+    return true;
+}
+
+label_place qac_label_seek(const qac_label_strings *strings, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi)
+{
+    const label_place none = {.at = hi}, damaged = {.at = lo};
+    const uint8_t *p, *const end = strings->text + strings->size;
+    uint64_t block;
+    uint32_t from_key = 0, rest;
+    size_t shared;
+    if (lo >= hi)
         return none;
+    if (!find_block(strings, key, len, upper, lo, hi, &block) || !block_start(strings, block, &p, &rest))
+        return damaged;
+    uint32_t i = (uint32_t)(block * QAC_LABEL_BLOCK);
     bool before = is_before(p, rest, key, len, upper, &shared);
-    uint32_t from_key = 0;
     /* Strings ascend, so what one shares with the string before it tells most of how it compares with the key. */
     while (before && ++i < hi) {
         p += rest;
-        if (i % QAC_LABEL_BLOCK == 0) { /* the bound is the next block's first string */
+        if (i % QAC_LABEL_BLOCK == 0) {
             if (!block_start(strings, i / QAC_LABEL_BLOCK, &p, &rest))
-                return none;
+                return damaged;
             from_key = 0;
-            is_before(p, rest, key, len, upper, &shared);
-            break;
+            before = is_before(p, rest, key, len, upper, &shared);
+            continue;
         }
         if (!get(&p, end, &from_key) || !get(&p, end, &rest) || rest > (size_t)(end - p))
-            return none;
+            return damaged;
         if (from_key < shared) {
             before = false;
             shared = from_key;
@@ -212,9 +223,7 @@ label_place qac_label_seek(const qac_label_strings *strings, const char *key, si
             shared += more;
         }
     }
-    if (i >= hi)
-        return none;
-    return (label_place){i < lo ? lo : i, shared, from_key, p, rest};
+    return before ? none : (label_place){i < lo ? lo : i, shared, from_key, p, rest};
 }
 
 uint32_t qac_label_bound(const qac_label_strings *strings, const char *key, size_t len, bool upper)

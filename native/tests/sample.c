@@ -137,13 +137,19 @@ void free_sample(sample *s)
         free(s->array[i].data);
 }
 
-int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
-        qac_answer *answers, uint32_t *n)
+int ask_for(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
+            uint32_t options, qac_answer *answers, uint32_t *n)
 {
     const size_t size = (size_t)k * 64;
     char *text = allocate(size);
-    const int status = qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, QAC_COMPOSE, answers, n, text,
-                                    size);
+    const int status =
+        qac_complete(m, s, prefix, strlen(prefix), session, strlen(session), k, beam, options, answers, n, text, size);
     free(text);
     return status;
+}
+
+int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
+        qac_answer *answers, uint32_t *n)
+{
+    return ask_for(m, s, prefix, session, k, beam, QAC_COMPOSE, answers, n);
 }

@@ -79,7 +79,10 @@ double sample_association(uint32_t from, uint32_t to);
 /* A model of `nodes` leaves with two labels each under one root, without features. */
 sample make_wide_sample(uint32_t nodes);
 
-/* Completes; returns the status. Text is thrown away but written. */
+/* Completes; returns the status. Text is thrown away but written. options: QAC_COMPOSE, QAC_CORRECT. */
+int ask_for(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
+            uint32_t options, qac_answer *answers, uint32_t *n);
+/* The same with QAC_COMPOSE. */
 int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
         qac_answer *answers, uint32_t *n);
 
@@ -89,6 +92,7 @@ void test_features(void);
 void test_training(void);
 void test_search(void);
 void test_compose(void);
+void test_correct(void);
 void test_damage(void);
 void test_allocation(void);
 

@@ -89,7 +89,7 @@ static int train_alone(void) { return train(1); }
 static int train_together(void) { return train(3); }
 
 /* The frontier grows once here, at an answer that has been asked for before and after: a failure leaves no trace. */
-static int complete(void)
+static int complete_from(bool correcting)
 {
     static qac_model *m;
     static qac_scratch *w;
@@ -100,7 +100,8 @@ static int complete(void)
         CHECK(qac_model_open(&wide.parts, &m) == QAC_OK && qac_scratch_new(m, &w) == QAC_OK);
         fail_allocation(1);
     }
-    const int status = ask(m, w, "", "", QAC_MAX_K, 0, answers, &n);
+    /* No label starts so, all start with what may be meant: "00". */
+    const int status = ask_for(m, w, correcting ? "00x" : "", "", QAC_MAX_K, 0, QAC_CORRECT, answers, &n);
     CHECK(n == (status == QAC_OK ? QAC_MAX_K : 0));
     CHECK(ask(m, w, "0000001", "", 5, 0, answers, &n) == QAC_OK && n == 1 && answers[0].label == 1);
     if (status == QAC_OK) {
@@ -111,6 +112,10 @@ static int complete(void)
     return status;
 }
 
+static int complete(void) { return complete_from(false); }
+
+static int complete_corrected(void) { return complete_from(true); }
+
 void test_allocation(void)
 {
     static const struct {
@@ -120,7 +125,7 @@ void test_allocation(void)
     } calls[] = {
         {"open", open_and_close, 1},          {"scratch", make_scratch, 12},   {"vectorize", vectorize, 1},
         {"train", train_alone, 15},           {"train in threads", train_together, 15},
-        {"complete", complete, 1},
+        {"complete", complete, 1},            {"correct", complete_corrected, 1},
     };
     small = make_composing_sample();
     wide = make_wide_sample(3000);

@@ -95,7 +95,7 @@ static void test_open(void)
 /* Everything a caller can do; the sanitizers watch. */
 static void use(const sample *s)
 {
-    static const char *const prefixes[] = {"", "a", "abf", "bcd", "zz", "x a", "xyb a "};
+    static const char *const prefixes[] = {"", "a", "abf", "bcd", "zz", "x a", "xyb a ", "abx", "bcdee"};
     static const char *const sessions[] = {"", "x", "bcde\ny x", "a bcde zx\xC3\xA9"};
     static qac_feature features[2 * QAC_MAX_TERMS];
     qac_model *m;
@@ -110,7 +110,8 @@ static void use(const sample *s)
             qac_answer answers[8];
             uint32_t n, n_features, n_steps, n_pushes;
             for (uint32_t beam = 0; beam < 2; beam++) {
-                const int status = ask(m, w, prefixes[p], sessions[i], 8, beam, answers, &n);
+                const uint32_t options = beam ? QAC_COMPOSE : QAC_COMPOSE | QAC_CORRECT;
+                const int status = ask_for(m, w, prefixes[p], sessions[i], 8, beam, options, answers, &n);
                 CHECK(status == QAC_OK || status == QAC_ECORRUPT || status == QAC_EINVAL);
                 CHECK(n <= 8);
                 for (uint32_t a = 0; a < n; a++)

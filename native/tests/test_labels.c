@@ -1,4 +1,5 @@
 /* test_labels.c - front-coded strings against an array of plain ones. */
+#include "correct.h"
 #include "test.h"
 
 string_list make_strings(const char *const *strings, uint64_t n)
@@ -70,6 +71,16 @@ static void free_encoded(encoded *e)
     free(e->block);
 }
 
+static void check_place(const label_place *place, const char *key, size_t len, const char *label)
+{
+    size_t shared = 0;
+    while (shared < len && label[shared] == key[shared])
+        shared++;
+    CHECK(place->shared == shared && place->from_key <= shared);
+    CHECK(place->from_key + place->rest_len == strlen(label));
+    CHECK(memcmp(label + place->from_key, place->rest, place->rest_len) == 0);
+}
+
 static void check_against_plain(char **plain, uint32_t n)
 {
     string_list list = make_strings((const char *const *)plain, n);
@@ -100,6 +111,14 @@ static void check_against_plain(char **plain, uint32_t n)
         }
         CHECK(qac_label_bound(&e.strings, key, len, false) == lower);
         CHECK(qac_label_bound(&e.strings, key, len, true) == upper);
+        for (int side = 0; side < 2; side++) {
+            const uint32_t bound = side ? upper : lower, lo = random_below(bound + 1), hi = lo + random_below(n - lo + 1);
+            const label_place place = qac_label_seek(&e.strings, key, len, side, lo, hi);
+            CHECK(place.at == (bound < hi ? bound : hi));
+            CHECK(place.at < hi || place.shared == 0);
+            if (place.at < hi)
+                check_place(&place, key, len, plain[place.at]);
+        }
     }
     uint32_t lcp[MOST];
     CHECK(qac_labels_lcp(list.text, list.end, n, lcp) == QAC_OK);
@@ -171,6 +190,13 @@ static void test_noise(void)
             CHECK(qac_label_decode(&strings, i, buffer) < QAC_MAX_LABEL);
         CHECK(qac_label_bound(&strings, "ab", 2, false) <= strings.n);
         CHECK(qac_label_bound(&strings, "ab", 2, true) <= strings.n);
+        reading readings[CORRECT_MOST];
+        float weight[48];
+        for (int i = 0; i < 48; i++)
+            weight[i] = 1;
+        const uint32_t found = correct_prefix(&strings, weight, "\x01\x02\x03", 3, 0, 0, readings);
+        for (uint32_t i = 0; i < found; i++)
+            CHECK(readings[i].lo < readings[i].hi && readings[i].hi <= strings.n);
         free(bytes);
     }
 }

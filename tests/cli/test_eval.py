@@ -34,7 +34,7 @@ class FakeCompleter:
     protocol = "default"
 
     @classmethod
-    def load(cls, path, *, beam=0, compose=True):
+    def load(cls, path, *, beam=0, compose=True, correct=True):
         completer = cls()
         completer.path = str(path)
         return completer

@@ -37,7 +37,7 @@ def to_examples(pairs):
 
 @pytest.fixture(scope="module")
 def completer(make_model):
-    return Completer.load(make_model(to_examples(LOG), PLAIN))
+    return Completer.load(make_model(to_examples(LOG), PLAIN), correct=False)
 
 
 def test_each_word_s_probabilities_sum_to_one(plain_composer):
@@ -95,7 +95,7 @@ queries = st.lists(words, min_size=1, max_size=3).map(" ".join)
 @settings(max_examples=25)
 @given(st.lists(st.tuples(queries, queries), min_size=1, max_size=12), st.data())
 def test_random_logs(make_model, plain_composer, log, data):
-    completer = Completer.load(make_model(to_examples(log), PLAIN))
+    completer = Completer.load(make_model(to_examples(log), PLAIN), correct=False)
     for _ in range(8):
         last = data.draw(st.one_of(st.just(""), queries, st.sampled_from(["abd a", "b zz ab"])))
         text = data.draw(queries)
@@ -109,7 +109,7 @@ def test_a_length_discount_orders_by_probability_over_length(make_model, plain_c
     config = TrainingConfig(
         length_discount=discount, repeat_weight=1.0, index=IndexConfig(max_leaf=4), composer=COMPOSER
     )
-    completer = Completer.load(make_model(to_examples(LOG), config))
+    completer = Completer.load(make_model(to_examples(LOG), config), correct=False)
     plain = plain_composer(to_examples(LOG), COMPOSER, "red shoes")
     for prefix in ("", "b", "red ", "blue s"):
         answers = completer.complete(prefix, "red shoes", 10)
@@ -127,7 +127,7 @@ def test_a_share_mixes_it_with_the_tree(make_model, plain_composer):
         index=IndexConfig(max_leaf=4),
         composer=ComposerConfig(share=0.25, least=0.0, associate_min=1.0, character_order=3),
     )
-    completer = Completer.load(make_model(to_examples(LOG), config))
+    completer = Completer.load(make_model(to_examples(LOG), config), correct=False)
     counts = {
         a.text: a.score for a in Completer.load(make_model(to_examples(LOG), config), compose=False).complete("", k=50)
     }

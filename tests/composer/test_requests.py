@@ -28,13 +28,13 @@ def config(share=0.3, **changes):
 
 @pytest.fixture(scope="module")
 def composing(make_model, examples):
-    return Completer.load(make_model(examples, config()))
+    return Completer.load(make_model(examples, config()), correct=False)
 
 
 @pytest.fixture(scope="module")
 def eager(make_model, examples):
     """Return a completer that composes only."""
-    return Completer.load(make_model(examples, config(1.0)))
+    return Completer.load(make_model(examples, config(1.0)), correct=False)
 
 
 def texts(answers):

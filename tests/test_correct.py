@@ -1,0 +1,219 @@
+"""Prefixes with one typing error."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from qac import _native
+from qac.completer import Completer
+from qac.config import ComposerConfig, IndexConfig, TrainingConfig
+from qac.examples import Example
+from qac.text import normalize, normalize_prefix
+
+# P(typed | meant), half of it where the first letter is the wrong one.
+SURE = 6e-6  # the missing letter, two neighbours swapped
+ANY = 6e-8  # one of many that may be wrong or too many
+READINGS = 4
+FEW = 3
+LEAST = 1e-4
+
+CONFIG = TrainingConfig(index=IndexConfig(max_leaf=4), composer=ComposerConfig(enabled=False))
+
+
+def likelihoods(typed, queries):
+    """Return P(typed | meant) for each prefix of the queries that is one error away and is not the typed one."""
+    found = {}
+    for meant in {q[:n] for q in queries for n in range(len(q) + 1)}:
+        for i in range(len(typed)):
+            p = 0.0
+            if meant == typed[:i] + typed[i + 1 :]:
+                p = 2 * ANY if i == len(typed) - 1 else ANY  # with the last letter gone, it may be too many or wrong
+            elif i < len(typed) - 1 and len(meant) == len(typed) and meant == typed[:i] + meant[i] + typed[i + 1 :]:
+                p = ANY
+            elif len(meant) == len(typed) + 1 and meant == typed[:i] + meant[i] + typed[i:]:
+                p = SURE
+            elif meant == typed[:i] + typed[i : i + 2][::-1] + typed[i + 2 :]:
+                p = SURE
+            if p and meant != typed:
+                found[meant] = max(found.get(meant, 0.0), p / 2 if i == 0 else p)
+    return found
+
+
+def expected(typed, counts):
+    """Return the answers without a session as ``{text: (score, source, meant)}``."""
+    exact = {q: c for q, c in counts.items() if q.startswith(typed)}
+    mass = sum(exact.values())
+    answers = {q: (float(c), "index", typed) for q, c in exact.items()}
+    if len(exact) >= FEW or len(typed) < 3:
+        return answers, mass
+    readings = []
+    for meant, p in likelihoods(typed, counts).items():
+        new = sum(c for q, c in counts.items() if q.startswith(meant) and q not in exact)
+        readings.append((p * new, meant, p))
+    readings = sorted(r for r in readings if r[0])[::-1]
+    corrected = {}
+    for _, meant, p in readings[:READINGS]:
+        for q, c in counts.items():
+            if q.startswith(meant) and q not in exact and p * c > corrected.get(q, (0.0,))[0]:
+                corrected[q] = (p * c, "corrected", meant)
+    mass += sum(p for p, _, _ in corrected.values())
+    ties = len(readings) > READINGS and readings[READINGS - 1][0] <= readings[READINGS][0] * (1 + 1e-9)
+    return None if ties else answers | corrected, mass
+
+
+def assert_as_expected(model, typed, counts):
+    answers, mass = expected(typed, counts)
+    if answers is None:
+        return
+    found = model.complete(typed.encode(), b"", 100, 0, _native.CORRECT)
+    sources = {"index": _native.INDEX, "corrected": _native.CORRECTED}
+    wanted = {q: a for q, a in answers.items() if a[1] == "index" or a[0] > LEAST * mass * (1 + 1e-9)}
+    best = max((a[0] for a in answers.values()), default=0.0)
+    if not wanted and best:  # nothing is likely: the likeliest
+        assert len(found) == 1
+        return
+    assert {text for text, *_ in found} == set(wanted)
+    for text, score, source, meant, composed in found:
+        p, name, prefix = wanted[text]
+        assert composed == 0
+        assert source == sources[name]
+        assert score == pytest.approx(p / mass, rel=1e-6)
+        assert text.encode()[:meant].decode() in {prefix, *likelihoods(typed, [text])}
+    assert [a[1] for a in found] == sorted((a[1] for a in found), reverse=True)
+
+
+def make(make_model, counts):
+    return Completer.load(make_model([Example((), q[:1], q, float(c)) for q, c in counts.items()], CONFIG))
+
+
+def logs(letters):
+    query = st.text(letters, min_size=1, max_size=7).map(lambda t: " ".join(t.split())).filter(bool)
+    return st.dictionaries(query, st.integers(1, 5000), min_size=1, max_size=25)
+
+
+@pytest.mark.parametrize("letters", ["ab", "ab ", "abcdefgh", "aéè", "日本a", "😀😁é", "aa\u0301b"])
+def test_brute_force(make_model, letters):
+    """All labels and all prefixes one edit away, without a session."""
+
+    @settings(max_examples=12)
+    @given(logs(letters), st.lists(st.text(letters, min_size=1, max_size=8), min_size=30, max_size=30))
+    def check(log, texts):
+        counts = {normalize(q): c for q, c in log.items()}
+        model = make(make_model, counts)._native
+        for typed in {normalize_prefix(t) for t in texts} - {""}:
+            assert_as_expected(model, typed, counts)
+
+    check()
+
+
+NEW_YORK = {"new york": 50, "new york hotels": 20, "newport": 7, "digital camera": 9, "paris": 4, "ökologie": 3}
+
+
+@pytest.fixture(scope="module")
+def plain(make_model):
+    return make(make_model, NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("typed", "best"),
+    [
+        ("nwe york", "new york"),  # two swapped
+        ("newyork", "new york"),  # one missing
+        ("newx york", "new york"),  # one too many
+        ("nev york", "new york"),  # a wrong one
+        ("ew york", "new york"),  # the first missing
+        ("mew york", "new york"),  # the first wrong
+        ("enw york", "new york"),  # the first two swapped
+        ("xnew york", "new york"),  # one before the first
+        ("new yorj", "new york"),  # the last wrong
+        ("digitla cam", "digital camera"),
+        ("okologie", "ökologie"),  # an edit is of a code point, not of a byte
+        ("kologie", "ökologie"),
+        ("köologie", "ökologie"),
+        ("PARSI", "paris"),
+    ],
+)
+def test_one_error_is_read_over(plain, typed, best):
+    answers = plain.complete(typed)
+    assert answers[0].text == best
+    assert {a.source for a in answers} == {"corrected"}
+    assert sum(a.score for a in answers) == pytest.approx(1)
+    assert plain.complete(typed, k=1) == answers[:1]
+
+
+@pytest.mark.parametrize("typed", ["nwe yokr", "n", "ne", "nw", "xy", "qqq", "", " ", "new york hotels x", "x" * 300])
+def test_two_errors_short_prefixes_and_others_are_not(plain, typed):
+    assert "corrected" not in {a.source for a in plain.complete(typed)}
+
+
+def test_it_can_be_switched_off(plain):
+    known = Completer(plain._model, correct=False)
+    assert known.complete("nwe york") == []
+    assert known.complete("new y") == plain.complete("new y")
+
+
+def test_many_exact_matches_need_no_correction(make_model):
+    log = {"cats": 1, "cats food": 1, "cars": 10**6}
+    assert [a.text for a in make(make_model, log).complete("cats")] == ["cats", "cats food", "cars"]
+    assert [a.text for a in make(make_model, log | {"cats toys": 1}).complete("cats")] == [
+        "cats",
+        "cats food",
+        "cats toys",
+    ]
+
+
+def test_a_known_query_stands_above_any_correction(make_model):
+    """However much likelier the other one is; and only then there is one at all."""
+    for popular in (1, 10**3, 10**6, 10**9):
+        answers = make(make_model, {"hotles": 1, "hotels": popular}).complete("hotle")
+        assert answers[0].text == "hotles"
+        assert [a.score for a in answers] == sorted((a.score for a in answers), reverse=True)
+        assert len(answers) == (2 if popular * SURE > LEAST else 1)
+
+
+queries = st.lists(st.sampled_from(["red", "rde", "bed", "shoes", "shose", "hats", "日本", "本日"]), min_size=1, max_size=3)
+
+
+@settings(max_examples=30)
+@example([("red shoes", "red hats")] * 3, "rde shoes", "red shoes")
+@given(
+    st.lists(st.tuples(queries.map(" ".join), queries.map(" ".join)), min_size=1, max_size=12),
+    queries.map(" ".join),
+    st.one_of(st.just(""), queries.map(" ".join)),
+)
+def test_with_sessions_and_composer(make_model, pairs, typed, last):
+    """What is known and starts with the prefix is above what is corrected; what is corrected does not start with it."""
+    completer = Completer.load(make_model([Example((a,), b[:1], b) for a, b in pairs]))
+    known = Completer(completer._model, correct=False)
+    for n in range(len(typed) + 1):
+        prefix = typed[:n]
+        answers = completer.complete(prefix, last)
+        scores = [a.score for a in answers]
+        assert scores == sorted(scores, reverse=True)
+        assert sum(scores) <= 1 + 1e-6
+        assert all(0 <= s <= 1 for s in scores)
+        assert len({a.text for a in answers}) == len(answers)
+        place = [i for i, a in enumerate(answers) if a.source == "index"]
+        corrected = [i for i, a in enumerate(answers) if a.source == "corrected"]
+        assert max(place, default=-1) < min(corrected, default=len(answers))
+        for i in corrected:
+            assert answers[i].text in completer
+            assert not answers[i].text.startswith(prefix)
+            explanation = completer.explain(prefix, last, answers[i].text)
+            assert likelihoods(prefix, [answers[i].text])[explanation.meant] > 0
+        for a in answers:
+            if a.source != "corrected":
+                assert completer.explain(prefix, last, a.text).meant is None
+        without = known.complete(prefix, last)
+        assert [a.text for a in answers if a.source != "corrected"] == [a.text for a in without][: len(answers) - len(corrected)]
+
+
+def test_a_new_word_is_not_taken_for_an_error(make_model):
+    """What is composed of known words stands above what is one letter away; what is no word does not."""
+    log = [("a", "red shoes", 30), ("a", "red hats", 20), ("b", "blue shoes", 30), ("b", "blue hats", 20), ("c", "led hat", 1)]
+    completer = Completer.load(
+        make_model([Example((a,), q[:1], q, float(n)) for a, q, n in log], TrainingConfig(composer=ComposerConfig(share=0.3)))
+    )
+    for typed, best in (("led s", ("led shoes", "composed")), ("rde s", ("red shoes", "corrected"))):
+        answer = completer.complete(typed)[0]
+        assert (answer.text, answer.source) == best
