@@ -86,9 +86,9 @@ class Completer:
     def complete(self, prefix: str, prev: str | Sequence[str] = (), k: int = 10) -> list[Completion]:
         """Return up to ``k`` completions of ``prefix``, best first; k of them whenever k known queries start with it.
 
-        Their ``source`` is "index" for known queries, "composed" for those that nobody made before, "corrected" for known
-        queries that start with a prefix one typing error away from this: a character too many, missing or wrong, or two
-        neighbours swapped. These stand below all known queries that start with the prefix as it is.
+        Their ``source`` is "index" for known queries, "composed" for those that nobody made before, "corrected" for
+        known queries that start with a prefix one typing error away from this: a character too many, missing or wrong,
+        or two neighbours swapped. These stand below all known queries that start with the prefix as it is.
 
         Parameters
         ----------

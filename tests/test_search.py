@@ -168,7 +168,8 @@ def requests(draw):
 
 def complete(native, prefix, queries, k, beam=0):
     found = native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
-    assert {(source, meant, share) for _, _, source, meant, share in found} <= {(_native.INDEX, len(prefix.encode()), 0)}
+    asked = (_native.INDEX, len(prefix.encode()), 0)
+    assert {(source, meant, share) for _, _, source, meant, share in found} <= {asked}
     return [(text, score) for text, score, _, _, _ in found]
 
 

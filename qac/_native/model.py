@@ -196,9 +196,7 @@ class Model:
         check(lib.qac_label_text(self._handle, label, text, MAX_LABEL_BYTES + 1, size))
         return bytes(ffi.buffer(text, size[0])).decode()
 
-    def explain(
-        self, prefix: bytes, session: bytes, label: int, options: int = 0
-    ) -> tuple[list[Feature], list[Step]]:
+    def explain(self, prefix: bytes, session: bytes, label: int, options: int = 0) -> tuple[list[Feature], list[Step]]:
         """Return the request's features and the steps from the root to ``label``: the tree's part of its score."""
         max_steps, max_pushes = 4096, 1 << 16
         features = ffi.new("qac_feature[]", 2 * MAX_TERMS)
