@@ -247,6 +247,7 @@ typedef struct {
     double associate;           /* share of the associations */
     double length_discount, length_scale; /* probability * length_scale / length^length_discount */
     double spelling;            /* share of the characters' opinion on how a query goes on, 0..1 */
+    double new_query;           /* chance that the next query is a new one, above 0, at most 1 */
     double least;               /* composed answers of a smaller score are not given, unless there is no other */
 } qac_composer;
 

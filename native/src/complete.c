@@ -23,7 +23,7 @@ enum {
 
 /* Corrections of a smaller share of the probability are not given, unless there is nothing else: where known queries start
  * with the prefix, another must be far likelier to have been meant. */
-static const double LEAST_CORRECTED = 1e-4;
+static const double LEAST_CORRECTED = 1e-3;
 
 /* What may be answered, and the probability of all that the prefix may have been meant to begin. */
 typedef struct {
@@ -246,6 +246,10 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
     if (!status && options & QAC_CORRECT && hi - lo < FEW && unit > 0) {
         reading readings[CORRECT_MOST];
         const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
+        /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a
+         * new query. Corrections are held against that likelihood: they are scaled by as much. */
+        if (mixing)
+            unit *= c->share / c->new_query;
         status = correct(&q, readings, n, gathered, beam, unit, found);
     }
     choose(found, k, least);

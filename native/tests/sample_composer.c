@@ -121,6 +121,7 @@ sample make_composing_sample(void)
         .n_associations = 3,
         .unknown = WORD_NGRAMS.unknown,
         .share = 0.5,
+        .new_query = 0.5,
         .copy_start = 0.15,
         .copy_none = 0.08,
         .copy_some = 0.25,

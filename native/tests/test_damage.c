@@ -54,6 +54,8 @@ static void no_such_frequent_word(sample *s) { ((uint32_t *)s->parts.composer.fr
 static void no_such_association(sample *s) { ((uint32_t *)s->parts.composer.association)[0] = 5; }
 static void share_too_large(sample *s) { s->parts.composer.share = 1.5; }
 static void share_not_a_number(sample *s) { s->parts.composer.share = NAN; }
+static void new_query_never(sample *s) { s->parts.composer.new_query = 0; }
+static void new_query_not_a_number(sample *s) { s->parts.composer.new_query = NAN; }
 static void unknown_negative(sample *s) { s->parts.composer.unknown = -1; }
 static void copies_too_often(sample *s) { s->parts.composer.copy_some = 0.9; }
 static void copies_not_a_number(sample *s) { s->parts.composer.copy_start = NAN; }
@@ -75,7 +77,7 @@ static void test_open(void)
         node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,
         composer_of_one_symbol, composer_of_too_many_symbols, composer_without_words, contexts_no_power_of_two,
         words_no_power_of_two, no_such_word, no_such_frequent_word, no_such_association, share_too_large,
-        share_not_a_number, unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never,
+        share_not_a_number, new_query_never, new_query_not_a_number, unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never,
         copies_none_negative, associates_negative, length_discount_not_a_number, length_scale_infinite,
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {

@@ -17,6 +17,8 @@ from qac.labels import LabelTable
 from qac.reuse import Reuse
 
 _FREQUENT: Final = 256
+_LEAST_NEW: Final = 0.001
+"""Chance of a new query where the log says that there is none."""
 _OF_EACH_WORD: Final = 2
 _MOST_REUSED: Final = 0.9
 _COPY: Final = ("copy_start", "copy_none", "copy_some", "copy_all")
@@ -77,6 +79,7 @@ def fit_composer(
         settings={
             "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),
             "share": _share(labels.new) if config.share is None else config.share,
+            "new_query": max(_LEAST_NEW, labels.new),
             **dict(zip(_COPY, copy, strict=True)),
             "associate": config.associate,
             "least": config.least,
