@@ -159,14 +159,14 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
     const uint32_t lo = q->lo, hi = q->hi, wanted = k + (hi - lo) < QAC_MAX_K ? k + (hi - lo) : QAC_MAX_K;
     mixed *const best = found->list + found->n;
     uint32_t n = 0;
-    double least_exact = 1;
+    double least_exact = 1, all = 0;
     for (uint32_t i = 0; i < found->n; i++)
         if (found->list[i].source == QAC_INDEX && found->list[i].score < least_exact)
             least_exact = found->list[i].score;
     for (uint32_t r = 0; r < n_readings; r++) {
         const double mass = unit * readings[r].mass; /* what its labels score together */
-        found->mass += unit * added_mass(readings, n_readings, r);
-        if (mass < LEAST_CORRECTED * found->mass || (n == k && mass <= best[k - 1].score))
+        all += unit * added_mass(readings, n_readings, r);
+        if (mass < LEAST_CORRECTED * (found->mass + all) || (n == k && mass <= best[k - 1].score))
             continue;
         search_range(q, readings[r].lo, readings[r].hi);
         const int status = search_best(q, wanted, beam);
@@ -181,10 +181,11 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
                                   .meant = readings[r].len});
         }
     }
-    /* What is typed is believed: no correction stands above a known query that starts with it. */
+    /* What is typed is believed: no correction is likelier than a known query that starts with it. */
     const double factor = n && best[0].score > least_exact ? least_exact / best[0].score : 1;
     for (uint32_t i = 0; i < n; i++)
         best[i].score *= factor;
+    found->mass += factor * all;
     found->n += n;
     return QAC_OK;
 }

@@ -374,7 +374,7 @@ bool compose_check(const qac_composer *c)
         if (!(copies[i] >= 0 && copies[i] + c->associate <= 1))
             return false;
     return c->share >= 0 && c->share <= 1 && c->unknown >= 0 && c->unknown <= 1 && c->associate >= 0 && c->least >= 0 &&
-           c->new_query > 0 && c->new_query <= 1 &&
+           (c->word.order == 0 || c->new_query > 0) && c->new_query <= 1 &&
            c->spelling >= 0 && c->spelling <= 1 &&
            c->length_discount >= 0 && isfinite(c->length_discount) && c->length_scale >= 0 && isfinite(c->length_scale);
 }

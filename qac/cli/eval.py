@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qac.cli.common import (
     add_compose_argument,
+    add_correct_argument,
     add_model_argument,
     load_completer,
     read_normalized,
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("test", type=Path, metavar="TEST", help="examples to ask: the test.jsonl of `qac prep`")
     add_model_argument(parser)
     add_compose_argument(parser)
+    add_correct_argument(parser)
     parser.add_argument(
         "--baseline",
         action="append",
@@ -124,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check_usage(args)
     other = load_report(args.compare) if args.compare else None
-    model = load_completer(args.model, compose=args.compose) if args.model or not args.baseline else None
+    model = load_completer(args.model, compose=args.compose, correct=args.correct) if args.model or not args.baseline else None
     protocol = _protocol(args.text, args.test, model)
     examples = list(read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit))
     systems, known = _systems(args, model, protocol)
