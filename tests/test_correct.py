@@ -57,12 +57,15 @@ def expected(typed, counts):
         new = sum(c for q, c in counts.items() if q.startswith(meant) and q not in exact)
         readings.append((p * new, meant, p))
     readings = sorted(r for r in readings if r[0])[::-1]
+    new = {q: c for q, c in counts.items() if q not in exact}
+    mass += sum(c * max((p for _, y, p in readings[:READINGS] if q.startswith(y)), default=0) for q, c in new.items())
     corrected = {}
-    for _, meant, p in readings[:READINGS]:
+    for weight, meant, p in readings[:READINGS]:
+        if weight < LEAST * mass:
+            continue
         for q, c in counts.items():
             if q.startswith(meant) and q not in exact and p * c > corrected.get(q, (0.0,))[0]:
                 corrected[q] = (p * c, "corrected", meant)
-    mass += sum(p for p, _, _ in corrected.values())
     ties = len(readings) > READINGS and readings[READINGS - 1][0] <= readings[READINGS][0] * (1 + 1e-9)
     return None if ties else answers | corrected, mass
 
@@ -73,14 +76,9 @@ def assert_as_expected(model, typed, counts):
         return
     found = model.complete(typed.encode(), b"", 100, 0, _native.CORRECT)
     sources = {"index": _native.INDEX, "corrected": _native.CORRECTED}
-    wanted = {q: a for q, a in answers.items() if a[1] == "index" or a[0] > LEAST * mass * (1 + 1e-9)}
-    best = max((a[0] for a in answers.values()), default=0.0)
-    if not wanted and best:  # nothing is likely: the likeliest
-        assert len(found) == 1
-        return
-    assert {text for text, *_ in found} == set(wanted)
+    assert {text for text, *_ in found} == set(answers)
     for text, score, source, meant, composed in found:
-        p, name, prefix = wanted[text]
+        p, name, prefix = answers[text]
         assert composed == 0
         assert source == sources[name]
         assert score == pytest.approx(p / mass, rel=1e-6)

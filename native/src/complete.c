@@ -21,9 +21,9 @@ enum {
     FEW = 3        /* known queries for a prefix: with fewer, another one may have been meant */
 };
 
-/* Corrections of a smaller share of the probability are not given, unless there is nothing else: where known queries start
- * with the prefix, another must be far likelier to have been meant. */
-static const double LEAST_CORRECTED = 1e-3;
+/* Readings of a smaller share of the probability are left out: where known queries start with the prefix, another must be
+ * far likelier to have been meant. */
+static const double LEAST_READING = 1e-3;
 
 /* What may be answered, and the probability of all that the prefix may have been meant to begin. */
 typedef struct {
@@ -163,10 +163,11 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
     for (uint32_t i = 0; i < found->n; i++)
         if (found->list[i].source == QAC_INDEX && found->list[i].score < least_exact)
             least_exact = found->list[i].score;
+    for (uint32_t r = 0; r < n_readings; r++)
+        all += unit * added_mass(readings, n_readings, r);
     for (uint32_t r = 0; r < n_readings; r++) {
         const double mass = unit * readings[r].mass; /* what its labels score together */
-        all += unit * added_mass(readings, n_readings, r);
-        if (mass < LEAST_CORRECTED * (found->mass + all) || (n == k && mass <= best[k - 1].score))
+        if (mass < LEAST_READING * (found->mass + all) || (n == k && mass <= best[k - 1].score))
             continue;
         search_range(q, readings[r].lo, readings[r].hi);
         const int status = search_best(q, wanted, beam);
@@ -190,17 +191,15 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
     return QAC_OK;
 }
 
-/* Leaves the best k, their scores shares of all. Composed ones below `least` go, and corrections that are too unlikely,
- * unless there is no other. */
+/* Leaves the best k, their scores shares of all. Composed ones below `least` go, unless there is no other. */
 static void choose(answers_found *found, uint32_t k, double least)
 {
-    const double all = found->mass, floor[] = {
-        [QAC_INDEX] = 0, [QAC_COMPOSED] = least, [QAC_CORRECTED] = LEAST_CORRECTED * all};
+    const double all = found->mass;
     uint32_t kept = 0;
     mixed *list = found->list;
     qsort(list, found->n, sizeof *list, by_score);
     for (uint32_t i = 0; i < found->n && kept < k; i++) {
-        if (list[i].score < floor[list[i].source] && kept > 0)
+        if (list[i].source == QAC_COMPOSED && list[i].score < least && kept > 0)
             continue;
         list[kept] = list[i];
         list[kept++].score = all > 0 && list[i].score < all ? list[i].score / all : all > 0;

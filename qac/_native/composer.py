@@ -43,8 +43,8 @@ class ComposerArrays:
     association_weight: F32
     older: Sequence[float]
     settings: Mapping[str, float]
-    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale, spelling,
-    new_query."""
+    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale,
+    spelling, new_query."""
 
 
 def _ngrams(g: NgramArrays) -> dict[str, Any]:

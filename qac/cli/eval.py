@@ -126,7 +126,9 @@ def run(args: argparse.Namespace) -> int:
 
     _check_usage(args)
     other = load_report(args.compare) if args.compare else None
-    model = load_completer(args.model, compose=args.compose, correct=args.correct) if args.model or not args.baseline else None
+    model = None
+    if args.model or not args.baseline:
+        model = load_completer(args.model, compose=args.compose, correct=args.correct)
     protocol = _protocol(args.text, args.test, model)
     examples = list(read_normalized(args.test, protocol, quiet=args.quiet, limit=args.limit))
     systems, known = _systems(args, model, protocol)
