@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from qac._native import NativeError
 from qac.completion import Completion, check_k
@@ -13,8 +13,6 @@ from qac.errors import InputError, ModelError, UsageError
 from qac.explain import Explanation, explain
 from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
-
-DEFAULT_BEAM: Final = 0
 
 
 class Completer:
@@ -29,9 +27,9 @@ class Completer:
     Parameters
     ----------
     model : LoadedModel
-    beam : int
+    beam : int or None
         0: best-first search, exact. Otherwise the number of tree nodes kept per round: an upper bound on work, at the
-        price that an answer may be missed.
+        price that an answer may be missed. None: as the model was trained to be searched.
     compose : bool
         Whether to propose queries that nobody made before, where the model can. Without them and without a session the
         answers are exactly the most popular completions.
@@ -39,7 +37,8 @@ class Completer:
 
     name = "qac"
 
-    def __init__(self, model: LoadedModel, beam: int = DEFAULT_BEAM, compose: bool = True) -> None:
+    def __init__(self, model: LoadedModel, beam: int | None = None, compose: bool = True) -> None:
+        beam = model.beam if beam is None else beam
         if not 0 <= beam < 1 << 31:
             raise UsageError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
         self._model = model
@@ -53,7 +52,7 @@ class Completer:
         cls,
         path: str | os.PathLike[str],
         *,
-        beam: int = DEFAULT_BEAM,
+        beam: int | None = None,
         compose: bool = True,
         check: bool | None = None,
     ) -> Self:
@@ -78,6 +77,8 @@ class Completer:
 
     def complete(self, prefix: str, prev: str | Sequence[str] = (), k: int = 10) -> list[Completion]:
         """Return up to ``k`` completions of ``prefix``, best first; k of them whenever k known queries start with it.
+
+        (Fewer from models that filter by the prefix what a beam finds: :class:`qac.config.DecodingConfig`.)
 
         Their ``source`` is "index" for known queries, "composed" for those that nobody made before.
 

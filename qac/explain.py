@@ -18,16 +18,17 @@ _KINDS: Final = {
     _native.TERM_BIGRAM: "pair",
     _native.TERM_QUERY: "query",
     _native.TERM_CHARS: "prefix",
+    _native.TERM_BIAS: "bias",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What one feature of the request adds to the log-odds of a choice."""
+    """What one feature of the request adds to the log-odds of a choice or, with the hinge loss, to its margin."""
 
     text: str
     kind: str
-    """word, pair (of words), query (as a whole) or prefix."""
+    """word, pair (of words), query (as a whole), prefix or bias (always there, of no text)."""
     weight: float
 
 
@@ -40,7 +41,7 @@ class ExplainedStep:
     alternatives: int
     """Children that match the prefix, the chosen one among them. 1: nothing was to choose."""
     prior: float
-    """The child's share by counts alone."""
+    """The child's share by counts alone; 1 with the hinge loss, which does not count."""
     probability: float
     """Its share with the session."""
     pushes: tuple[Push, ...]

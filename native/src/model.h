@@ -14,7 +14,7 @@ struct qac_model {
  * mass alone leaves it as it is, bit for bit, so that without a session scores are exactly proportional to counts. */
 typedef struct {
     double probability, lift;
-    uint32_t node;
+    uint32_t node; /* or, where labels wait in a beam, a label with QAC_CHILD_LABEL */
 } frontier_item;
 
 typedef struct {
@@ -31,7 +31,7 @@ typedef struct qac_mixed {
 } mixed;
 
 struct qac_scratch {
-    qac_feature *features; /* [2 * QAC_MAX_TERMS] the request's, ascending by id */
+    qac_feature *features; /* [2 * QAC_MAX_TERMS + 1] the request's, ascending by id */
     uint32_t n_features;
     double *z;             /* [max_children] sums of weights; all zero between expansions */
     uint8_t *is_touched;   /* [max_children] all zero between expansions */

@@ -19,6 +19,7 @@ from qac._native.base import (
     NODE_CLUSTERED,
     NODE_CLUSTERS,
     NODE_LEAF,
+    TERM_BIAS,
     TERM_BIGRAM,
     TERM_CHARS,
     TERM_QUERY,
@@ -35,7 +36,7 @@ from qac._native.composer import ComposerArrays, NgramArrays
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
 from qac._native.strings import common_prefixes, decode_label, encode_labels, word_slots
-from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train_softmax
+from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
     "CHILD_LABEL",
@@ -52,6 +53,7 @@ __all__ = [
     "NODE_CLUSTERS",
     "NODE_LEAF",
     "NO_ID",
+    "TERM_BIAS",
     "TERM_BIGRAM",
     "TERM_CHARS",
     "TERM_QUERY",
@@ -81,7 +83,7 @@ __all__ = [
     "decode_label",
     "encode_labels",
     "terms",
-    "train_softmax",
+    "train",
     "vectorize",
     "word_slots",
 ]

@@ -6,10 +6,24 @@ import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from qac._native._core import ffi, lib
-from qac._native.base import F32, F64, I8, MAX_LABEL_BYTES, MAX_TERMS, NO_ID, U8, U16, U32, U64, check, pointer
+from qac._native.base import (
+    F32,
+    F64,
+    I8,
+    LOSSES,
+    MAX_LABEL_BYTES,
+    MAX_TERMS,
+    NO_ID,
+    U8,
+    U16,
+    U32,
+    U64,
+    check,
+    pointer,
+)
 from qac._native.composer import ComposerArrays, composer_fields
 from qac._native.features import VectorizerConfig, Vocabulary, vectorizer_struct, vocabulary_fields
 from qac._native.training import TreeArrays, tree_fields
@@ -36,6 +50,9 @@ class ModelArrays:
     entry_weight: I8
     repeat_weight: float
     recall: Sequence[float]
+    loss: Literal["softmax", "hinge"] = "softmax"
+    filters: bool = False
+    """Whether the prefix filters answers, rather than constraining the search."""
     composer: ComposerArrays | None = None
 
 
@@ -123,6 +140,8 @@ class Model:
         parts.entries = len(arrays.entry_child)
         parts.repeat_weight = arrays.repeat_weight
         parts.recall = list(arrays.recall)
+        parts.loss = LOSSES[arrays.loss]
+        parts.filters = arrays.filters
         # from_buffer pins each array for as long as its pointer object lives.
         composer = composer_fields(arrays.composer) if arrays.composer else None
         if composer:
@@ -200,7 +219,7 @@ class Model:
     ) -> tuple[list[Feature], list[Step]]:
         """Return the request's features and the steps from the root to ``label``: the tree's part of its score."""
         max_steps, max_pushes = 4096, 1 << 16
-        features = ffi.new("qac_feature[]", 2 * MAX_TERMS)
+        features = ffi.new("qac_feature[]", 2 * MAX_TERMS + 1)
         steps, pushes = ffi.new("qac_step[]", max_steps), ffi.new("qac_push[]", max_pushes)
         n_features, n_steps, n_pushes = (ffi.new("uint32_t *") for _ in range(3))
         check(

@@ -79,7 +79,7 @@ def add_compose_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_completer(path: str | None, *, beam: int = 0, compose: bool = True) -> Completer:
+def load_completer(path: str | None, *, beam: int | None = None, compose: bool = True) -> Completer:
     """Open the model at ``path``, or the default one."""
     from qac.completer import Completer, default_model_path
 
