@@ -174,6 +174,7 @@ def assemble(
         label_text=encoded,
         label_block=blocks,
         repeat_weight=repeat_weight,
+        recall=(),
         loss=loss,
         filters=filters,
         **random_rankers(rng, tree, features, steepness),
@@ -383,6 +384,7 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
         entry_child=np.array([0, 1], np.uint16),
         entry_weight=np.array([-127, -127], np.int8),
         repeat_weight=1.0,
+        recall=(),
     )
     found = complete(_native.Model(arrays, 1), "", ["w"], 2)
     assert [text for text, _ in found] == ["b", "a"]
