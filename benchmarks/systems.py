@@ -12,7 +12,7 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ from qac.config import TrainingConfig
 from qac.evaluation import evaluate, mistype, save_report
 from qac.examples import Example, normalize_examples, read_examples
 from qac.labels import LabelTable
+from qac.presets import PRESETS
 from qac.saving import save_model
 from qac.training import train
 
@@ -113,8 +114,6 @@ def _qac(model: str, change: Change, data: Data, *, compose: bool = True) -> Com
 
 
 def _preset(name: str, data: Data) -> Completer:
-    from qac.presets import PRESETS
-
     text = data.config().text
     return _qac(name, lambda _: replace(PRESETS[name].config, text=text), data)
 
@@ -138,18 +137,9 @@ def groups() -> dict[str, dict[str, Trainer]]:
             "qac, session unknown": lambda data: WithoutSession(_qac("qac", _unchanged, data)),
             **{f"qac, {name}": partial(_qac, name, change) for name, change in ABLATIONS.items()},
         },
-        "presets": {f"qac {name}": partial(_preset, name) for name in _presets()},
-        "libpecos": {
-            f"libpecos {name}": partial(_libpecos, name) for name in (_presets() if find_spec("pecos") else ())
-        },
+        "presets": {f"qac {name}": partial(_preset, name) for name in PRESETS},
+        "libpecos": {f"libpecos {name}": partial(_libpecos, name) for name in (PRESETS if find_spec("pecos") else ())},
     }
-
-
-def _presets() -> Iterator[str]:
-    if find_spec("qac.presets"):
-        from qac.presets import PRESETS
-
-        yield from PRESETS
 
 
 def main() -> int:

@@ -44,7 +44,8 @@ enum {
     QAC_TERM_WORD = 1,   /* a word: a run without spaces */
     QAC_TERM_BIGRAM = 2, /* two words in a row */
     QAC_TERM_QUERY = 4,  /* a whole text, where it is not already a word or a pair */
-    QAC_TERM_CHARS = 8   /* character n-grams; the one at code point i counts 1/(i+1)^position_decay */
+    QAC_TERM_CHARS = 8,  /* character n-grams; the one at code point i counts 1/(i+1)^position_decay */
+    QAC_TERM_BIAS = 16   /* in no text: what is always 1 */
 };
 
 enum {
@@ -168,29 +169,42 @@ typedef struct {
     const float *example_weight;
 } qac_examples;
 
+enum {
+    QAC_LOSS_SOFTMAX = 0, /* a node's children share its probability */
+    QAC_LOSS_HINGE = 1    /* squared hinge, each child against the rest */
+};
+
 typedef struct {
     double l2;               /* weight of |w|^2 / 2, > 0 */
-    double tolerance;        /* stop when one pass gains less than this share of the loss */
+    double tolerance;        /* stop when one pass gains less than this share of the loss; hinge: when gradients of the
+                                dual differ by no more */
     uint32_t max_passes;
     uint32_t threads;        /* 1..QAC_MAX_THREADS; the result is the same for any number */
     float prune;             /* weights smaller than this in absolute value are left out */
+    uint32_t loss;           /* QAC_LOSS_* */
+    /* Of the hinge loss: */
+    double positive_cost, negative_cost; /* factors on the losses of examples that the child followed, and of others */
+    uint32_t matcher_beam;   /* 0: a node learns from the examples under it; else also from those that a beam search of
+                                this width brings to it, trained level by level */
 } qac_training;
 
 /* Shared with the caller's thread while training runs: it may read all and set `cancel`. */
 typedef struct {
     volatile uint64_t work_done, work_total; /* examples, counted once per tree level */
     volatile uint64_t passes;                /* over a node's examples, all nodes together */
-    volatile double loss;                    /* sum of finished nodes' final losses, in nats */
+    volatile double loss;                    /* sum of finished nodes' final losses; of the softmax in nats */
     volatile double loss_start;              /* the same before training: counts alone */
     volatile int cancel;
 } qac_progress;
 
 typedef struct qac_rankers qac_rankers;
 
-/* Trains one ranker per node: multinomial logistic regression over the node's children whose offset is the log of the
- * child's mass, with weights only for (feature, child) pairs that occur together. Owned result in *out. */
-int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const qac_training *training,
-                      qac_progress *progress, qac_rankers **out);
+/* Trains one ranker per node. QAC_LOSS_SOFTMAX: multinomial logistic regression over the node's children whose offset is
+ * the log of the child's mass, with weights only for (feature, child) pairs that occur together. QAC_LOSS_HINGE: a linear
+ * support vector machine for each child against the rest, which knows nothing of masses; give it a feature that is always
+ * 1. Owned result in *out. */
+int qac_train(const qac_tree *tree, const qac_examples *examples, const qac_training *training, qac_progress *progress,
+              qac_rankers **out);
 void qac_rankers_sizes(const qac_rankers *r, uint64_t *rows, uint64_t *entries);
 /* Copies out: per node the number of rows; per row its feature and the end of its entries; per entry child and weight. */
 void qac_rankers_copy(const qac_rankers *r, uint32_t *node_rows, uint32_t *row_feature, uint64_t *row_end,
@@ -275,6 +289,9 @@ typedef struct {
     uint64_t entries;
     float repeat_weight;         /* factor on the score of the label that is the last query itself, 0..1 */
     double recall[QAC_MAX_AGE];  /* P(the next query is the one that came 1, 2, .. before the last) */
+    uint32_t loss;               /* QAC_LOSS_* of the rankers; QAC_LOSS_HINGE: the last feature of a request is always 1 */
+    int filters;                 /* 0: search goes only where the prefix allows; else everywhere, and answers that do not
+                                    start with the prefix are left out of what it finds */
     qac_composer composer;
 } qac_parts;
 
@@ -298,6 +315,7 @@ enum {
 enum {
     QAC_INDEX = 0,    /* a label that starts with the prefix */
     QAC_COMPOSED = 1, /* no label; starts with the prefix */
+    QAC_RECALLED = 3, /* no label, but asked earlier in this session; starts with the prefix */
     QAC_CORRECTED = 2 /* a label that starts with what may have been meant: one insertion, deletion, substitution of a code
                          point or transposition of two neighbours away from the prefix */
 };
@@ -309,15 +327,17 @@ typedef struct {
     uint32_t meant;      /* first bytes of the text that the prefix stands for: the prefix, or what was meant by it */
     double score;        /* P(query | session, prefix) */
     double composed;     /* how much of the score is the composer's, 0..1 */
+    double recalled;     /* how much of it is there because the session asked this before, 0..1 */
 } qac_answer;
 
 /* Completes one request.
  * prefix: as typed, normalised; may be empty. session: earlier queries separated by '\n', oldest first; may be empty.
  * beam: 0 = best-first search, exact; else the number of nodes kept per round. answers: room for k (1..QAC_MAX_K),
  * best first; ties go to the smaller label. options: QAC_COMPOSE, QAC_CORRECT or both; with neither and without a session
- * the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times
- * the longest label or QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer but a corrected one, which stands below all labels that do, starts with the prefix; if
- * k labels do, k answers come back (a beam too narrow for that is widened). With the composer the best of at least 10
+ * the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times the longest label or
+ * QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer but a corrected one, which stands below all
+ * labels that do, starts with the prefix; if k labels do, k answers come back (a beam too narrow for that is widened), but
+ * from models that filter (qac_parts). With the composer the best of at least 10
  * candidates of either side are mixed: the first answers are the same for any k up to 10, and may differ beyond. */
 int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
@@ -348,9 +368,10 @@ typedef struct {
     float weight;
 } qac_push;
 
-/* Explains why `label` got its score: features of the request (room for 2 * QAC_MAX_TERMS; those of kind QAC_TERM_CHARS
- * stand in the prefix, the others in the session), the steps (room for max_steps), the pushes (room for max_pushes; more
- * are left out). options: as in qac_complete; the steps are the tree's part of the score. QAC_EINVAL when the label does
+/* Explains why `label` got its score: features of the request (room for 2 * QAC_MAX_TERMS + 1; those of kind
+ * QAC_TERM_CHARS stand in the prefix, QAC_TERM_BIAS nowhere, the others in the session), the steps (room for max_steps),
+ * the pushes (room for max_pushes; more are left out). options: as in qac_complete; the steps are the tree's part of the
+ * score. QAC_EINVAL when the label does
  * not start with the prefix. */
 int qac_explain(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
                 size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from qac._native import COMPOSE, COMPOSED, CORRECT, CORRECTED, INDEX, NativeError
+from qac._native import COMPOSE, COMPOSED, CORRECT, CORRECTED, INDEX, RECALLED, NativeError
 from qac.completion import Completion, check_k
 from qac.errors import InputError, ModelError, UsageError
 from qac.explain import Explanation, explain
 from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
 
-DEFAULT_BEAM: Final = 0
-_SOURCES: Final = {INDEX: "index", COMPOSED: "composed", CORRECTED: "corrected"}
+_SOURCES: Final = {INDEX: "index", COMPOSED: "composed", CORRECTED: "corrected", RECALLED: "session"}
 
 
 class Completer:
@@ -30,9 +29,9 @@ class Completer:
     Parameters
     ----------
     model : LoadedModel
-    beam : int
+    beam : int or None
         0: best-first search, exact. Otherwise the number of tree nodes kept per round: an upper bound on work, at the
-        price that an answer may be missed.
+        price that an answer may be missed. None: as the model was trained to be searched.
     compose : bool
         Whether to propose queries that nobody made before, where the model can. Without them and without a session the
         answers are exactly the most popular completions, if nothing is corrected either.
@@ -44,8 +43,9 @@ class Completer:
     name = "qac"
 
     def __init__(
-        self, model: LoadedModel, beam: int = DEFAULT_BEAM, compose: bool = True, correct: bool = True
+        self, model: LoadedModel, beam: int | None = None, compose: bool = True, correct: bool = True
     ) -> None:
+        beam = model.beam if beam is None else beam
         if not 0 <= beam < 1 << 31:
             raise UsageError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")
         self._model = model
@@ -59,7 +59,7 @@ class Completer:
         cls,
         path: str | os.PathLike[str],
         *,
-        beam: int = DEFAULT_BEAM,
+        beam: int | None = None,
         compose: bool = True,
         correct: bool = True,
         check: bool | None = None,
@@ -86,7 +86,10 @@ class Completer:
     def complete(self, prefix: str, prev: str | Sequence[str] = (), k: int = 10) -> list[Completion]:
         """Return up to ``k`` completions of ``prefix``, best first; k of them whenever k known queries start with it.
 
-        Their ``source`` is "index" for known queries, "composed" for those that nobody made before, "corrected" for
+        (Fewer from models that filter by the prefix what a beam finds: :class:`qac.config.DecodingConfig`.)
+
+        Their ``source`` is "index" for known queries, "composed" for those that nobody made before, "session" for what
+        this session asked before and the log does not know, "corrected" for
         known queries that start with a prefix one typing error away from this: a character too many, missing or wrong,
         or two neighbours swapped. These stand below all known queries that start with the prefix as it is.
 
@@ -112,7 +115,7 @@ class Completer:
             found = self._native.complete(typed, self._session(prev), k, self._beam, self._options)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return [Completion(text, score, _SOURCES[source]) for text, score, source, _, _ in found]
+        return [Completion(text, score, _SOURCES[source]) for text, score, source, *_ in found]
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str, k: int = 10) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.

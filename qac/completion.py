@@ -29,7 +29,8 @@ class Completion(NamedTuple):
     score: float
     """Probability of this query given the session and that it starts with the prefix; for baselines, a count."""
     source: str = "index"
-    """``index``: a query of the log. ``composed``: one that nobody made before. ``corrected``: a query of the log that
+    """``index``: a query of the log. ``composed``: one that nobody made before. ``session``: one that this session made
+    before its last, and the log does not know. ``corrected``: a query of the log that
     does not start with the prefix but with one a typing error away from it. Baselines give their names."""
 
 

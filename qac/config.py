@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 from qac.errors import UsageError
 from qac.text import PROTOCOLS, Protocol
 
-IndexKind = Literal["hybrid", "trie", "kmeans"]
-Loss = Literal["softmax"]
+IndexKind = Literal["hybrid", "trie", "kmeans", "mustlink"]
+Embedding = Literal["text", "pifa", "joint"]
+Loss = Literal["softmax", "hinge"]
+PrefixUse = Literal["constrain", "filter"]
 
 MAX_CHILDREN: Final = 1 << 16
 """Children of one node are numbered with 16 bits in the model."""
@@ -44,32 +47,56 @@ def with_setting(config: TrainingConfig, path: str, value: Any) -> TrainingConfi
     UsageError
         The value is out of range.
     """
-    section, _, name = path.rpartition(".")
-    if not section:
-        return replace(config, **{name: value})
-    return replace(config, **{section: replace(getattr(config, section), **{name: value})})
+    return with_settings(config, {path: value})
+
+
+def with_settings(config: TrainingConfig, values: Mapping[str, Any]) -> TrainingConfig:
+    """Return ``config`` with each path's value, all at once: some go together only.
+
+    Raises
+    ------
+    UsageError
+        A value is out of range, or they contradict each other.
+    """
+    changes: dict[str, Any] = {path: value for path, value in values.items() if "." not in path}
+    for section in dict.fromkeys(path.partition(".")[0] for path in values if "." in path):
+        inner = {path.partition(".")[2]: value for path, value in values.items() if path.startswith(f"{section}.")}
+        changes[section] = replace(getattr(config, section), **inner)
+    return replace(config, **changes)
 
 
 @dataclass(frozen=True)
 class IndexConfig:
     """What the label tree is made of.
 
-    ``hybrid``: a trie down to ``depth`` code points, balanced k-means below it. ``trie``: a trie all the way.
-    ``kmeans``: clusters from the root. All stop at nodes of at most ``max_leaf`` labels.
+    ``hybrid``: a trie down to ``depth`` code points, balanced k-means below it. ``trie``: a trie all the way, or down
+    to ``depth``. ``kmeans``: clusters from the root. ``mustlink``: the same, but labels that share their first code
+    points, up to ``depth`` of them and one more at each level, stay together. All stop at nodes of at most
+    ``max_leaf`` labels.
     """
 
     kind: IndexKind = "hybrid"
-    depth: int = 3
+    depth: int | None = None
+    """None: 3 code points (hybrid), no bound (trie), 5 (mustlink)."""
     max_leaf: int = 128
     branching: int = 16
     seed: int = 0
+    embedding: Embedding = "text"
+    """By what labels are clustered: their text, the requests that led to them (pifa), or both (joint)."""
 
     def __post_init__(self) -> None:
         _require_choice("index", self.kind, get_args(IndexKind))
-        _require("depth", self.depth, 1, 4096)
+        if self.depth is not None:
+            _require("depth", self.depth, 1, 4096)
         _require("max_leaf", self.max_leaf, 1, MAX_CHILDREN)
         _require("branching", self.branching, 2, MAX_CHILDREN)
         _require("seed", self.seed, 0, (1 << 63) - 1)
+        _require_choice("embedding", self.embedding, get_args(Embedding))
+
+    @property
+    def resolved_depth(self) -> int | None:
+        """``depth``, or what None stands for; None: no bound."""
+        return {"hybrid": 3, "mustlink": 5}.get(self.kind) if self.depth is None else self.depth
 
 
 @dataclass(frozen=True)
@@ -77,13 +104,21 @@ class RankerConfig:
     """How rankers learn."""
 
     loss: Loss = "softmax"
+    """softmax: a node's children share its probability. hinge: each child against the rest, as published."""
     l2: float = 0.05
     """Weight of the penalty |w|^2 / 2, against losses summed over examples."""
     tolerance: float = 1e-4
-    """Learning stops when one pass gains less than this share of the loss."""
+    """Learning stops when one pass gains less than this share of the loss; with hinge, when the gradients of the dual
+    differ by no more than this."""
     max_passes: int = 60
     prune: float = 0.1
     """Weights smaller than this in absolute value are left out."""
+    positive_cost: float = 1.0
+    negative_cost: float = 1.0
+    """Of hinge: factors on the losses of examples that a child followed, and of the others."""
+    matcher_beam: int = 0
+    """Of hinge. 0: a node learns from the examples under it (teacher forcing). Otherwise also from those that a beam
+    search of this width would bring there (matcher-aware negatives)."""
 
     def __post_init__(self) -> None:
         _require_choice("loss", self.loss, get_args(Loss))
@@ -91,6 +126,26 @@ class RankerConfig:
         _require("tolerance", self.tolerance, 0, 1)
         _require("max_passes", self.max_passes, 1, 1 << 30)
         _require("prune", self.prune, 0, math.inf)
+        _require("positive_cost", self.positive_cost, 1e-6, 1e6)
+        _require("negative_cost", self.negative_cost, 1e-6, 1e6)
+        _require("matcher_beam", self.matcher_beam, 0, 1 << 16)
+        if self.matcher_beam and self.loss != "hinge":
+            raise UsageError(f"matcher_beam gives negatives to the hinge loss; the loss is {self.loss}: leave it 0")
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How a model is searched."""
+
+    prefix: PrefixUse = "constrain"
+    """constrain: the search goes only where queries start with the prefix. filter: it goes everywhere, and what does
+    not start with the prefix is left out of what it finds, so that there may be few answers or none (as published)."""
+    beam: int = 0
+    """Nodes kept per round, unless a request's completer says otherwise. 0: best first, exact."""
+
+    def __post_init__(self) -> None:
+        _require_choice("use of the prefix", self.prefix, get_args(PrefixUse))
+        _require("beam", self.beam, 0, (1 << 31) - 1)
 
 
 @dataclass(frozen=True)
@@ -158,15 +213,20 @@ class TrainingConfig:
     query_weight: float = 1.0
     use_prefix: bool = False
     """Whether rankers also see the typed prefix (as in the published system)."""
+    position_decay: float = 1.0
+    """In prefixes and labels' texts a character n-gram at code point i counts 1 / (i + 1) ** position_decay."""
     length_discount: float = 1.0
     """A request's prefix may be any of its query's n prefixes, so at a given prefix a long query is the less likely:
     queries weigh count / n ** length_discount, n in code points. 0: as if requests were made at every key stroke of a
     query, to its end. It holds for requests with a session; those without get the most popular completions."""
     repeat_weight: float = 0.01
     """Factor on the score of the last query itself: who types again seldom wants the same again."""
+    recall: float = 0.5
+    """Part of the queries that come back from before the last one which recall answers for; the rankers know the others."""
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
     composer: ComposerConfig = field(default_factory=ComposerConfig)
 
     def __post_init__(self) -> None:
@@ -176,4 +236,11 @@ class TrainingConfig:
         for name in ("word_weight", "bigram_weight", "query_weight"):
             _require(name, getattr(self, name), 0, 1e6)
         _require("length_discount", self.length_discount, 0, 10)
-        _require("repeat_weight", self.repeat_weight, 0, 1)
+        for name in ("repeat_weight", "recall"):
+            _require(name, getattr(self, name), 0, 1)
+        _require("position_decay", self.position_decay, 0, 100)
+        if self.composer.enabled and (self.ranker.loss != "softmax" or self.decoding.prefix != "constrain"):
+            raise UsageError(
+                "the composer needs probabilities given the prefix to mix with: "
+                "use it with the loss softmax and a prefix that constrains, or leave it out (--no-composer)"
+            )

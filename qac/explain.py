@@ -18,16 +18,17 @@ _KINDS: Final = {
     _native.TERM_BIGRAM: "pair",
     _native.TERM_QUERY: "query",
     _native.TERM_CHARS: "prefix",
+    _native.TERM_BIAS: "bias",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What one feature of the request adds to the log-odds of a choice."""
+    """What one feature of the request adds to the log-odds of a choice or, with the hinge loss, to its margin."""
 
     text: str
     kind: str
-    """word, pair (of words), query (as a whole) or prefix."""
+    """word, pair (of words), query (as a whole), prefix or bias (always there, of no text)."""
     weight: float
 
 
@@ -40,7 +41,7 @@ class ExplainedStep:
     alternatives: int
     """Children that match the prefix, the chosen one among them. 1: nothing was to choose."""
     prior: float
-    """The child's share by counts alone."""
+    """The child's share by counts alone; 1 with the hinge loss, which does not count."""
     probability: float
     """Its share with the session."""
     pushes: tuple[Push, ...]
@@ -51,7 +52,7 @@ class ExplainedStep:
 class Explanation:
     """Why a query got its score.
 
-    The score is the tree's part and the composer's; the tree's part is in proportion to ``probability``, the product of
+    The score is the tree's part, the composer's and the session's own; the tree's part is in proportion to ``probability``, the product of
     the steps'.
     """
 
@@ -60,7 +61,9 @@ class Explanation:
     meant: str | None
     """The prefix that it completes, where that is not the typed one."""
     composed: float
-    """How much of the score is the composer's, 0 to 1. 1: nobody made this query in the log."""
+    """How much of the score is the composer's, 0 to 1."""
+    recalled: float
+    """How much of it is there because the session asked this before its last query, 0 to 1."""
     count: float
     """How often the query was made in the training log."""
     prior: float
@@ -87,20 +90,21 @@ def explain(
             break
     else:
         return None
-    _, score, source, meant, composed = answer
+    _, score, source, meant, composed, recalled = answer
     if source == CORRECTED:
         prefix = text.encode("utf-8")[:meant]
     corrected = prefix.decode("utf-8") if source == CORRECTED else None
     repeats = bool(session) and session.rsplit(b"\n", 1)[-1] == text.encode("utf-8")
     label = model.native.find_label(text.encode("utf-8"))
     if label is None:
-        return Explanation(text, score, corrected, composed, 0.0, 0.0, 0.0, repeats, ())
+        return Explanation(text, score, corrected, composed, recalled, 0.0, 0.0, 0.0, repeats, ())
     steps = _steps(model, prefix, session, label, options)
     return Explanation(
         text,
         score,
         corrected,
         composed,
+        recalled,
         float(model.arrays.count[label]),
         math.prod(s.prior for s in steps),
         math.prod(s.probability for s in steps),

@@ -32,6 +32,11 @@ class LoadedModel:
         protocol: Protocol = self.meta["text"]
         return protocol
 
+    @property
+    def beam(self) -> int:
+        """Nodes that a search keeps per round unless told otherwise; 0: best first, exact."""
+        return int(self.meta["decoding"]["beam"])
+
 
 def load_model(path: str | os.PathLike[str], check: bool | None = None) -> LoadedModel:
     """Open a model file, mapped into memory. ``check``: see :class:`qac.modelfile.SectionFile`.
@@ -105,6 +110,8 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         entry_weight=weight,
         repeat_weight=float(meta["repeat_weight"]),
         recall=[float(rate) for rate in meta["recall"]],
+        loss=meta["loss"],
+        filters=meta["decoding"]["prefix"] == "filter",
         composer=_composer(file, meta["composer"]) if meta["composer"] else None,
     )
 

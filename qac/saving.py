@@ -49,6 +49,8 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
         "max_label_bytes": max(len(t.encode("utf-8")) for t in trained.labels.texts),
         "repeat_weight": trained.config.repeat_weight,
         "recall": list(trained.recall),
+        "loss": trained.config.ranker.loss,
+        "decoding": asdict(trained.config.decoding),
         "session": asdict(trained.session.config()),
         "prefix": asdict(trained.prefix.config()) if trained.prefix else None,
         "composer": _composer_meta(trained.composer),

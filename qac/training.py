@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from qac.composer.fitting import fit_composer
 from qac.config import TrainingConfig
 from qac.errors import InputError, UsageError
 from qac.examples import Example
+from qac.features.base import unit_rows
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
+from qac.index.embeddings import embed_labels
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable, QueryLog
@@ -45,7 +47,7 @@ class TrainedModel:
     session: SessionVectorizer
     prefix: PrefixTfidfVectorizer | None
     summary: dict[str, float]
-    """Counts, and losses in nats per example; no times, so that the model file is the same every time."""
+    """Counts and losses per example (of the softmax in nats); no times, so that the file is the same every time."""
 
 
 class _Collector:
@@ -154,11 +156,6 @@ def train(
     del collector
     say(f"{len(labels):,} queries, {len(steps.row):,} examples of {len(steps.sessions):,} distinct sessions")
 
-    with working("build the tree", quiet=quiet):
-        discount, length_scale = _length_discount(labels, config.length_discount)
-        tree = build_tree(labels.texts, labels.counts * discount, config.index)
-    say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
-
     session = SessionVectorizer(
         history=config.history,
         age_decay=config.age_decay,
@@ -166,14 +163,19 @@ def train(
         bigram_weight=config.bigram_weight,
         query_weight=config.query_weight,
     )
-    prefix: PrefixTfidfVectorizer | None = None
+    prefix = PrefixTfidfVectorizer(position_decay=config.position_decay) if config.use_prefix else None
     with working("find the features of sessions", quiet=quiet):
-        X = session.fit_transform(key[0].split("\n") for key in steps.sessions)
-        if config.use_prefix:
-            prefix = PrefixTfidfVectorizer()
-            X = sparse.hstack([X, prefix.fit_transform(key[1] for key in steps.sessions)], format="csr")
+        X = _features(steps.sessions, session, prefix)
+        discount, length_scale = _length_discount(labels, config.length_discount)
         ranking = RankingExamples(X, steps.by_label(discount))
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
+
+    def embed() -> sparse.csr_matrix:
+        return embed_labels(config.index.embedding, labels.texts, X, ranking.Y, position_decay=config.position_decay)
+
+    with working("build the tree", quiet=quiet):
+        tree = build_tree(labels.texts, labels.counts * discount, config.index, embed)
+    say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
     composer = None
     if config.composer.enabled:
@@ -199,7 +201,8 @@ def train(
         f"{rankers.n_weights:,} weights, {state.passes:,} passes over nodes; "
         f"loss per example {summary['loss_without_session']:.4f} without the session, {summary['loss']:.4f} with it"
     )
-    return TrainedModel(config, labels, tree, rankers, composer, reuse.queries, session, prefix, summary)
+    recall = tuple(config.recall * rate for rate in reuse.queries)
+    return TrainedModel(config, labels, tree, rankers, composer, recall, session, prefix, summary)
 
 
 def _check_lengths(labels: LabelTable) -> None:
@@ -217,6 +220,18 @@ def _length_discount(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[n
     factor = length**-exponent
     scale = float(labels.counts.sum() / (labels.counts @ factor))
     return factor * scale, scale
+
+
+def _features(
+    requests: Sequence[tuple[str, str]], session: SessionVectorizer, prefix: PrefixTfidfVectorizer | None
+) -> sparse.csr_matrix:
+    """Fit the vectorisers and return the features of requests, earlier queries and a prefix; of length 1 or empty."""
+    if prefix is None:
+        return session.fit_transform(queries.split("\n") for queries, _ in requests)
+    numbers = {queries: i for i, queries in enumerate(dict.fromkeys(queries for queries, _ in requests))}
+    by_session = session.fit_transform(queries.split("\n") for queries in numbers)
+    blocks = [by_session[[numbers[queries] for queries, _ in requests]], prefix.fit_transform(p for _, p in requests)]
+    return unit_rows(sparse.hstack(blocks, format="csr"))
 
 
 class _Watch:

@@ -58,7 +58,7 @@ def verify_model(model: LoadedModel) -> None:
         "the rows of weights of the nodes do not follow one another",
     )
     require(bool(np.isfinite(node["scale"]).all()), "a scale of weights is not a number")
-    features = len(a.session_vocabulary) + len(a.prefix_vocabulary)
+    features = len(a.session_vocabulary) + len(a.prefix_vocabulary) + (a.loss == "hinge")
     row_size = np.diff(np.concatenate([[0], a.row_end.astype(np.int64)]))
     require(
         bool((row_size > 0).all()) and int(a.row_end[-1] if len(a.row_end) else 0) == len(a.entry_child),

@@ -1,15 +1,16 @@
 """XR-Linear: one small linear ranker at every node of the label tree (Yu et al., PECOS, arXiv 2010.05878).
 
-At a node, the examples under it teach which child comes next ("teacher forcing"). The loss is a softmax over the node's
-children whose offset is the logarithm of the child's count: without a session it gives exactly the most popular
-completions, and the session bends that. A weight exists only where its feature and its child occur together in some
-example, so models stay small.
+At a node, the examples under it teach which child comes next ("teacher forcing"). With the softmax loss the offset is
+the logarithm of the child's count: without a session it gives exactly the most popular completions, and the session
+bends that; a weight exists only where its feature and its child occur together in some example, so models stay small.
+The published loss is the squared hinge, each child against the rest, with a feature that is always 1; how often an
+example was made does not count there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
@@ -73,7 +74,9 @@ def train_rankers(
         watch(state)
 
     X, Y = examples.X, examples.Y
-    trained = _native.train_softmax(
+    if config.loss == "hinge":
+        X = sparse.hstack([X, np.ones((X.shape[0], 1), np.float32)], format="csr")
+    trained = _native.train(
         tree.arrays,
         ExampleArrays(
             row_end=X.indptr[1:].astype(np.uint64),
@@ -84,12 +87,9 @@ def train_rankers(
             example_row=Y.indices.astype(np.uint32),
             example_weight=Y.data.astype(np.float32),
         ),
-        l2=config.l2,
-        tolerance=config.tolerance,
-        max_passes=config.max_passes,
         threads=threads,
-        prune=config.prune,
         watch=note,
+        **asdict(config),
     )
     scale, quantised = _quantise(trained)
     return Rankers(

@@ -2,10 +2,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from qac._native import CHILD_LABEL, NODE_CLUSTERED, NODE_CLUSTERS, NODE_LEAF
 from qac.config import IndexConfig
 from qac.errors import InputError
+from qac.features.base import unit_rows
+from qac.features.prefix import PrefixTfidfVectorizer
+from qac.index.embeddings import embed_labels, positive_instances
 from qac.index.hybrid import build_tree
 
 # The eight strings of the figure of Yadav et al. (KDD 2021, arXiv 2012.07654) that shows the three indexes.
@@ -139,8 +143,8 @@ label_sets = st.sets(st.text(st.sampled_from("ab é\u0301日😀"), min_size=1, 
 )
 configs = st.builds(
     IndexConfig,
-    st.sampled_from(["trie", "kmeans", "hybrid"]),
-    depth=st.integers(1, 4),
+    st.sampled_from(["trie", "kmeans", "hybrid", "mustlink"]),
+    depth=st.none() | st.integers(1, 4),
     max_leaf=st.integers(1, 6),
     branching=st.integers(2, 9),
     seed=st.integers(0, 3),
@@ -158,42 +162,56 @@ def test_what_holds_for_every_tree(texts, config, random):
     node = tree.arrays.node
     assert same(tree, build_tree(texts, counts, config))
     assert tree.labels(0).tolist() == [*range(len(texts))]
-    held, numbered = [], []
+    held, numbered, levels = [], [], {0: 0}
     for i in range(tree.n_nodes):
         labels, children = tree.labels(i).tolist(), tree.children(i)
         f = int(node["flags"][i])
         parts = [[~c] if c < 0 else tree.labels(c).tolist() for c in children]
+        levels |= dict.fromkeys((c for c in children if c >= 0), levels[i] + 1)
         held += [~c for c in children if c < 0]
         numbered += [c for c in children if c >= 0]
         assert len(children) == node["n_children"][i]
         assert node["mass"][i] == counts[labels].sum()
         assert labels == sorted(labels)
         assert sorted(sum(parts, [])) == labels  # noqa: RUF017 - short lists
-        assert bool(f & NODE_LEAF) == (len(labels) <= config.max_leaf)
+        shared = len(_common(texts[labels[0]], texts[labels[-1]]))
+        ends = config.kind == "trie" and config.depth is not None and shared >= config.depth
+        assert bool(f & NODE_LEAF) == (len(labels) <= config.max_leaf or ends)
         assert all(len(part) > 1 for part, c in zip(parts, children, strict=True) if c >= 0)
         if f & NODE_CLUSTERS:
-            sizes = {len(p) for p in parts}
-            assert len(parts) == min(config.branching, len(labels))
-            assert max(sizes) - min(sizes) <= 1
             assert config.kind != "trie"
-            beginnings = {texts[label][: config.depth] for label in labels}
-            assert config.kind == "kmeans" or len(beginnings) == 1
+            assert config.kind != "hybrid" or shared >= config.resolved_depth
+            linked = _linked(texts, labels, levels[i], config) if config.kind == "mustlink" else 0
+            begins = {texts[label][:linked] if linked else label for label in labels}
+            assert len(parts) == min(config.branching, len(begins))
+            if linked:  # no beginning stands in two parts
+                assert sum(len({texts[label][:linked] for label in part}) for part in parts) == len(begins)
+            else:
+                sizes = {len(p) for p in parts}
+                assert max(sizes) - min(sizes) <= 1
         else:
             assert sum(parts, []) == labels  # noqa: RUF017
-            assert f & NODE_LEAF or config.kind != "kmeans"
+            assert f & NODE_LEAF or config.kind in ("trie", "hybrid")
             assert not (f & NODE_CLUSTERED) or f & NODE_LEAF
         if not f & (NODE_CLUSTERS | NODE_LEAF):
-            shared = len(_common(texts[labels[0]], texts[labels[-1]]))
             nexts = [{texts[label][shared : shared + 1] for label in part} for part in parts]
             assert all(len(n) == 1 for n in nexts)  # every child goes on with one character, or ends
             assert len(set.union(*nexts)) == len(parts)
-            assert config.kind == "trie" or shared < config.depth
+            assert config.resolved_depth is None or shared < config.resolved_depth
     assert sorted(held) == [*range(len(texts))]
     assert numbered == [*range(1, tree.n_nodes)]
     assert sum(level["labels"] for level in tree.levels()) == len(texts)
     assert sum(level["nodes"] for level in tree.levels()) == tree.n_nodes
     for label in range(len(texts)):
         assert ~label in tree.children(tree.path(label)[-1])
+
+
+def _linked(texts, labels, level, config):
+    """Return how many code points must link at a node of a level: one more than it, and more where all share those."""
+    for length in range(level + 1, config.resolved_depth + 1):
+        if len({texts[label][:length] for label in labels}) > 1:
+            return length
+    return 0
 
 
 def _common(a, b):
@@ -210,6 +228,25 @@ def test_clusters_of_any_number_of_labels_are_balanced(n, branching):
     sizes = [1 if c < 0 else len(tree.labels(c)) for c in tree.children(0)]
     parts = min(branching, n)
     assert sorted(sizes) == sorted([n // parts] * (parts - n % parts) + [n // parts + 1] * (n % parts))
+
+
+def test_must_link_clusters_of_the_figure():
+    """At the root labels of one first letter stay together; below, those of two first letters, and so on."""
+    tree = build("mustlink", max_leaf=1, branching=2, depth=3)
+    by_letter = {frozenset(tree.labels(c).tolist()) for c in tree.children(0)}
+    assert by_letter == {frozenset(range(6)), frozenset({6, 7})}
+    a = next(c for c in tree.children(0) if len(tree.labels(c)) == 6)
+    assert {frozenset([~c] if c < 0 else tree.labels(c).tolist()) for c in tree.children(a)} == {
+        frozenset({0}),  # "a", whose first two letters are itself
+        frozenset(range(1, 6)),
+    }
+
+
+def test_linked_labels_weigh_as_many_as_they_are():
+    texts = sorted([f"a{i}" for i in range(30)] + [f"{c}{i}" for c in "bcd" for i in range(10)])
+    tree = build("mustlink", texts=texts, counts=np.ones(60), max_leaf=1, branching=2, depth=1)
+    sizes = sorted(len(tree.labels(c)) for c in tree.children(0))
+    assert sizes in ([20, 40], [30, 30])  # whole letters, as near to halves as their order allows
 
 
 def test_the_seed_changes_the_clusters():
@@ -240,6 +277,7 @@ def test_a_label_among_children_is_marked():
     "options",
     [
         {"kind": "btree"},
+        {"embedding": "bert"},
         {"depth": 0},
         {"max_leaf": 0},
         {"max_leaf": 65537},
@@ -252,3 +290,38 @@ def test_a_label_among_children_is_marked():
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(InputError, match=next(iter(options)).replace("kind", "index")):
         IndexConfig(**options)
+
+
+# ---- embeddings ----
+
+X = sparse.csr_matrix(np.array([[3, 4, 0], [0, 1, 0], [0, 0, 0], [0, 0, 2]], np.float32))
+Y = sparse.csr_matrix(np.array([[1, 9, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [2, 0, 0, 1]], np.float32))
+
+
+def test_positive_instances_are_summed_once_each():
+    expected = [[3, 5, 0] / np.sqrt(34), [0, 0, 0], [0, 0, 0], [3, 4, 2] / np.sqrt(29)]
+    assert positive_instances(X, Y).toarray() == pytest.approx(np.array(expected), rel=1e-6)
+
+
+def test_joint_embeddings_have_length_one_and_both_parts():
+    texts = ["a", "ab", "b", "ba"]
+    by_text, pifa, joint = (embed_labels(kind, texts, X, Y).toarray() for kind in ("text", "pifa", "joint"))
+    assert by_text == pytest.approx(PrefixTfidfVectorizer().fit_transform(texts).toarray())
+    assert np.linalg.norm(joint, axis=1) == pytest.approx(1)
+    both = [0, 3]
+    assert joint[both] == pytest.approx(np.hstack([pifa, by_text])[both] / np.sqrt(2), rel=1e-6)
+    assert joint[[1, 2]] == pytest.approx(np.hstack([pifa, by_text])[[1, 2]], rel=1e-6)
+
+
+def test_labels_are_clustered_by_the_requests_that_led_to_them():
+    texts = [f"{i:02}" for i in range(20)]
+    group = np.arange(20) * 7 % 2  # says nothing about the texts
+    requests = sparse.csr_matrix(np.eye(2, dtype=np.float32)[group])
+    pifa = embed_labels("pifa", texts, requests, sparse.identity(20, format="csr"))
+    tree = build_tree(texts, np.ones(20), IndexConfig("kmeans", max_leaf=10, branching=2), lambda: pifa)
+    assert {len(set(group[tree.labels(c)])) for c in tree.children(0)} == {1}
+
+
+def test_rows_of_length_one_and_empty_ones():
+    assert unit_rows(X).toarray() == pytest.approx(np.array([[0.6, 0.8, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]))
+    assert unit_rows(sparse.csr_matrix((0, 0))).shape == (0, 0)

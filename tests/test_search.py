@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qac import _native
@@ -41,35 +41,83 @@ class PlainModel:
         return weights
 
     def features(self, prefix, queries):
+        """Return the request's features, of length 1 in all; without a session there are none, for counts decide."""
+        if not queries:
+            return {}
         x = self.session.transform([queries])
         features = dict(zip(x.indices.tolist(), x.data.tolist(), strict=True))
         if self.prefix:
             x = self.prefix.transform([prefix])
             shifted = (x.indices + self.session.n_features_).tolist()
+            scale = np.float32(math.sqrt(0.5) if features and shifted else 1)  # both have length 1
             features.update(zip(shifted, x.data.tolist(), strict=True))
+            features = {f: float(np.float32(value) * scale) for f, value in features.items()}
+        if self.arrays.loss == "hinge":
+            features[self.session.n_features_ + (self.prefix.n_features_ if self.prefix else 0)] = 1.0
         return features
+
+    def goes_everywhere(self, queries):
+        """Return whether a search is one that filters: popularity is not."""
+        return self.arrays.filters and bool(queries)
 
     def masses(self, queries):
         """Return what each label weighs: its count or, within a session, its weight."""
         return (self.arrays.tree.weight if queries else self.arrays.count).tolist()
+
+    def factors(self, node, features, of_label, reached, hinge):
+        """Return what each child of a node that is reached multiplies the node's score with."""
+        shares = {}
+        for number, child in enumerate(self.tree.children(node)):
+            labels = {~child} if child < 0 else set(self.tree.labels(child).tolist())
+            mass = sum(of_label[label] for label in labels & reached)
+            z = sum(self.weights[node].get(f, {}).get(number, 0) * x for f, x in features.items())
+            if mass and hinge:
+                alone = len(self.tree.children(node)) == 1
+                shares[child] = 1 if alone else math.exp(max(-(max(0, 1 - z) ** 3), -700))
+            elif mass:
+                shares[child] = mass * math.exp(z)
+        return shares if hinge else {child: share / sum(shares.values()) for child, share in shares.items()}
+
+    def published_beam(self, prefix, queries, width):
+        """Return the scores of what a beam finds everywhere: leaves and labels keep their places to the end."""
+        features, of_label = self.features(prefix, queries), self.masses(queries)
+        reached, hinge = {*range(len(self.texts))}, self.arrays.loss == "hinge"
+
+        def ends(item):
+            return item < 0 or self.tree.is_leaf(item)
+
+        beam, scores = {0: 1.0}, {}
+        while not all(map(ends, beam)):
+            grown = {}
+            for item, score in beam.items():
+                if ends(item):
+                    grown[item] = score
+                else:
+                    factors = self.factors(item, features, of_label, reached, hinge)
+                    grown |= {child: score * factor for child, factor in factors.items()}
+            ranked = sorted(grown.items(), key=lambda kv: -kv[1])
+            # Where equals meet at the edge of the beam, either may stay.
+            assume(len(ranked) <= width or ranked[width - 1][1] > ranked[width][1] * (1 + 1e-9))
+            beam = dict(ranked[:width])
+        for item, score in beam.items():
+            below = {item: 1.0} if item < 0 else self.factors(item, features, of_label, reached, hinge)
+            scores |= {~child: score * factor for child, factor in below.items()}
+        if queries[-1] in self.texts and self.texts.index(queries[-1]) in scores:
+            scores[self.texts.index(queries[-1])] *= self.arrays.repeat_weight
+        return {label: score for label, score in scores.items() if self.texts[label].startswith(prefix)}
 
     def scores(self, prefix, queries):
         """Return the score of every label that matches."""
         of_label = self.masses(queries)
         features = self.features(prefix, queries)
         matching = {i for i, text in enumerate(self.texts) if text.startswith(prefix)}
+        reached = {*range(len(self.texts))} if self.goes_everywhere(queries) else matching
+        hinge = self.arrays.loss == "hinge" and bool(queries)
         out = {}
 
         def walk(node, probability):
-            shares = {}
-            for number, child in enumerate(self.tree.children(node)):
-                labels = {~child} if child < 0 else set(self.tree.labels(child).tolist())
-                mass = sum(of_label[label] for label in labels & matching)
-                z = sum(self.weights[node].get(f, {}).get(number, 0) * x for f, x in features.items())
-                if mass:
-                    shares[child] = mass * math.exp(z)
-            for child, share in shares.items():
-                p = probability * share / sum(shares.values())
+            for child, factor in self.factors(node, features, of_label, reached, hinge).items():
+                p = probability * factor
                 if child < 0:
                     out[~child] = p
                 else:
@@ -80,8 +128,8 @@ class PlainModel:
             repeated = self.texts.index(queries[-1])
             if repeated in out:
                 out[repeated] *= self.arrays.repeat_weight
-        assert set(out) == matching
-        return out
+        assert set(out) == reached
+        return {label: score for label, score in out.items() if label in matching}
 
 
 def random_rankers(rng, tree, features, steepness):
@@ -108,9 +156,11 @@ def random_rankers(rng, tree, features, steepness):
     }
 
 
-def assemble(texts, counts, tree, session, prefix, rng, repeat_weight=1.0, steepness=0.5):
+def assemble(
+    texts, counts, tree, session, prefix, rng, repeat_weight=1.0, steepness=0.5, *, loss="softmax", filters=False
+):
     """Return the plain and the native model of a tree, with random rankers."""
-    features = session.n_features_ + (prefix.n_features_ if prefix else 0)
+    features = session.n_features_ + (prefix.n_features_ if prefix else 0) + (loss == "hinge")
     encoded, blocks = _native.encode_labels(texts)
     arrays = ModelArrays(
         session=session.config(),
@@ -124,6 +174,9 @@ def assemble(texts, counts, tree, session, prefix, rng, repeat_weight=1.0, steep
         label_text=encoded,
         label_block=blocks,
         repeat_weight=repeat_weight,
+        recall=(),
+        loss=loss,
+        filters=filters,
         **random_rankers(rng, tree, features, steepness),
     )
     longest = max(len(t.encode()) for t in texts)
@@ -142,7 +195,7 @@ def models(draw):
         texts,
         weights,
         IndexConfig(
-            draw(st.sampled_from(["trie", "kmeans", "hybrid"])),
+            draw(st.sampled_from(["trie", "kmeans", "hybrid", "mustlink"])),
             depth=draw(st.integers(1, 3)),
             max_leaf=draw(st.integers(1, 5)),
             branching=draw(st.integers(2, 5)),
@@ -153,7 +206,8 @@ def models(draw):
     prefix = PrefixTfidfVectorizer(1, 2).fit(texts) if draw(st.booleans()) else None
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     repeat_weight, steepness = draw(st.sampled_from([0.0, 0.25, 1.0])), draw(st.sampled_from([0, 3, 12]))
-    return assemble(texts, counts, tree, session, prefix, rng, repeat_weight, steepness)
+    kind = {"loss": draw(st.sampled_from(["softmax", "hinge"])), "filters": draw(st.booleans())}
+    return assemble(texts, counts, tree, session, prefix, rng, repeat_weight, steepness, **kind)
 
 
 @st.composite
@@ -203,7 +257,8 @@ def test_scores_of_all_that_match_share_out_one(request_):
     found = complete(native, prefix, queries, 1000)
     matching = [t for t in plain.texts if t.startswith(prefix)]
     assert {text for text, _ in found} == set(matching)
-    if matching and not (queries and queries[-1] in matching):
+    probabilities = not queries or (plain.arrays.loss == "softmax" and not plain.arrays.filters)
+    if matching and probabilities and not (queries and queries[-1] in matching):
         assert math.fsum(score for _, score in found) == pytest.approx(1, rel=1e-9)
 
 
@@ -212,10 +267,19 @@ def test_a_beam_finds_as_many_and_scores_them_alike(request_, k, beam):
     plain, native, prefix, queries = request_
     scores = plain.scores(prefix, queries)
     found = complete(native, prefix, queries, k, beam)
-    assert len(found) == min(k, len(scores))
+    if not plain.goes_everywhere(queries):
+        assert len(found) == min(k, len(scores))
     for text, score in found:
         assert score == pytest.approx(scores[plain.texts.index(text)], rel=1e-9, abs=1e-300)
     assert complete(native, prefix, queries, k, beam=100_000) == complete(native, prefix, queries, k)
+
+
+@given(requests(), st.integers(1, 50), st.sampled_from([1, 2, 3, 8]))
+def test_a_published_beam_is_brute_force(request_, k, beam):
+    plain, native, prefix, queries = request_
+    assume(plain.goes_everywhere(queries))
+    found = complete(native, prefix, queries, k, beam)
+    assert_are_the_best(found, plain.published_beam(prefix, queries, beam), plain.texts, k)
 
 
 @given(requests())
@@ -268,20 +332,24 @@ def test_an_explanation_multiplies_up_to_the_score(request_):
     scores = plain.scores(prefix, queries)
     features = plain.features(prefix, queries)
     mass, session = plain.masses(queries), "\n".join(queries).encode()
-    total = sum(mass[label] for label in scores)
+    total = sum(mass if plain.goes_everywhere(queries) else (mass[label] for label in scores))
+    hinge = plain.arrays.loss == "hinge" and bool(queries)
     for label, score in list(scores.items())[:8]:
         found, steps = native.explain(prefix.encode(), session, label)
         repeats = bool(queries) and queries[-1] == plain.texts[label]
         factor = plain.arrays.repeat_weight if repeats else 1
         assert math.prod(s.probability for s in steps) * factor == pytest.approx(score, rel=1e-9, abs=1e-300)
-        assert math.prod(s.prior for s in steps) == pytest.approx(mass[label] / total, rel=1e-9)
+        if hinge:
+            assert {s.prior for s in steps} == {1.0}
+        else:
+            assert math.prod(s.prior for s in steps) == pytest.approx(mass[label] / total, rel=1e-9)
         assert [s.node for s in steps] == plain.tree.path(label)
-        assert {f.id: f.value for f in found} == features
+        assert {f.id: f.value for f in found} == pytest.approx(features, rel=1e-6)
         for s in steps:
             weights = plain.weights[s.node]
             wanted = {f: weights[f][s.choice] * x for f, x in features.items() if s.choice in weights.get(f, {})}
             pushed = {found[i].id: weight for i, weight in s.pushes}
-            assert pushed == (pytest.approx(wanted, rel=1e-6) if s.alternatives > 1 else {})
+            assert pushed == (pytest.approx(wanted, rel=1e-6) if hinge or s.alternatives > 1 else {})
 
 
 @given(requests())
@@ -317,6 +385,7 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
         entry_child=np.array([0, 1], np.uint16),
         entry_weight=np.array([-127, -127], np.int8),
         repeat_weight=1.0,
+        recall=(),
     )
     found = complete(_native.Model(arrays, 1), "", ["w"], 2)
     assert [text for text, _ in found] == ["b", "a"]

@@ -19,10 +19,11 @@ from qac.errors import InputError
 from qac.examples import Example
 from qac.index.hybrid import build_tree
 from qac.model import load_model
+from qac.presets import PRESETS
 from qac.training import train
 from qac.xlinear import RankingExamples, train_rankers
 
-EXACT = {"tolerance": 0.0, "max_passes": 2000, "prune": 0.0}
+EXACT = {"loss": "softmax", "tolerance": 0.0, "max_passes": 2000, "prune": 0.0}
 
 
 def fit(tree, X, Y, *, l2=0.1, threads=1, watch=lambda state: None, **options):
@@ -37,7 +38,7 @@ def fit(tree, X, Y, *, l2=0.1, threads=1, watch=lambda state: None, **options):
         Y.indices.astype(np.uint32),
         Y.data,
     )
-    r = _native.train_softmax(tree.arrays, arrays, l2=l2, threads=threads, watch=watch, **{**EXACT, **options})
+    r = _native.train(tree.arrays, arrays, l2=l2, threads=threads, watch=watch, **{**EXACT, **options})
     rows = np.concatenate([[0], np.cumsum(r.node_rows)]).astype(int)
     ends = np.concatenate([[0], r.row_end]).astype(int)
     return [
@@ -171,6 +172,11 @@ CONFIGS = [
     TrainingConfig(history=2, index=IndexConfig("hybrid", depth=2, max_leaf=2, branching=3)),
     TrainingConfig(use_prefix=True, index=IndexConfig("kmeans", max_leaf=4, branching=4)),
     TrainingConfig(index=IndexConfig("trie", max_leaf=1), ranker=RankerConfig(prune=0.0, tolerance=1e-7)),
+    replace(
+        PRESETS["kdd21-mustlink5"].config,
+        index=IndexConfig("mustlink", max_leaf=2, branching=2, embedding="joint"),
+        ranker=RankerConfig("hinge", matcher_beam=2),
+    ),
 ]
 
 
@@ -337,7 +343,7 @@ def test_a_query_too_long_for_a_model_is_named_before_learning(make_model):
 
 @pytest.mark.parametrize(
     "options",
-    [{"l2": 0}, {"l2": float("nan")}, {"tolerance": -1}, {"max_passes": 0}, {"prune": -1}, {"loss": "hinge"}],
+    [{"l2": 0}, {"l2": float("nan")}, {"tolerance": -1}, {"max_passes": 0}, {"prune": -1}, {"loss": "logistic"}],
 )
 def test_ranker_settings_out_of_range_are_refused(options):
     with pytest.raises(InputError, match=next(iter(options))):
@@ -379,7 +385,7 @@ def test_an_exception_in_watch_tells_the_native_code_to_stop(monkeypatch):
         def __getattr__(self, name):
             return getattr(real, name)
 
-        def qac_train_softmax(self, tree, examples, training, state, out):
+        def qac_train(self, tree, examples, training, state, out):
             give_up = time.monotonic() + 10
             while not state.cancel and time.monotonic() < give_up:
                 time.sleep(0.01)

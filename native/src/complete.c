@@ -1,4 +1,5 @@
-/* complete.c - one request: the tree's answers, the composer's, and those to a prefix with a typing error.
+/* complete.c - one request: the tree's answers, the composer's, those of the session, and those to a prefix with a typing
+ * error.
  *
  * Tree and composer give probabilities of whole queries, so their mixture does too:
  *
@@ -6,6 +7,9 @@
  *
  * The prefix selects among all q. A prefix that the tree finds likely and the composer does not leaves the tree the word,
  * and the other way round: how much either counts follows from the prefix, without a rule.
+ *
+ * A session comes back to what it asked before its last query: to the one a queries before the last with the chance
+ * recall[a], learned from the log, which is added.
  *
  * Where few known queries start with the prefix, another one may have been meant. Then the tree's answers to each
  * reading are in it too (a noisy channel: Kernighan, Church and Gale 1990), times P(typed | meant):
@@ -15,6 +19,8 @@
 #include "compose.h"
 #include "correct.h"
 #include "search.h"
+
+#include <math.h>
 
 enum {
     GATHERED = 10, /* fewest candidates taken from each side: the first answers do not depend on how many are asked for */
@@ -51,7 +57,14 @@ static int write_answer(qac_answer *answer, const mixed *x, const char *from, si
     if (text_size - *at < len || *at + len > UINT32_MAX)
         return QAC_EINVAL;
     memcpy(text + *at, from, len);
-    *answer = (qac_answer){x->label, (uint32_t)*at, (uint32_t)(*at + len), x->source, x->meant, x->score, x->share};
+    *answer = (qac_answer){.label = x->label,
+                           .begin = (uint32_t)*at,
+                           .end = (uint32_t)(*at + len),
+                           .source = x->source,
+                           .meant = x->meant,
+                           .score = x->score,
+                           .composed = x->score > 0 ? x->by_composer / x->score : 0,
+                           .recalled = x->score > 0 ? x->by_recall / x->score : 0};
     *at += len;
     return QAC_OK;
 }
@@ -63,7 +76,7 @@ static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint
     x.source = label == QAC_NO_ID ? QAC_COMPOSED : QAC_INDEX;
     if (score >= 0) { /* else not a number: only in a damaged file */
         x.score = score;
-        x.share = score > 0 ? by_composer / score : 0;
+        x.by_composer = by_composer;
     }
     return x;
 }
@@ -118,6 +131,98 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
     if (probability > 0) /* the quotient first: all may be tiny */
         found->mass += c->share * cs->prefix_probability * (discounted / probability);
     return QAC_OK;
+}
+
+typedef struct {
+    const char *text;
+    size_t len;
+} query;
+
+/* Reads the session's queries, the last one first, into out; returns how many. */
+static uint32_t read_queries(const char *session, size_t session_len, query out[QAC_MAX_AGE + 1])
+{
+    uint32_t n = 0;
+    for (size_t begin = session_len + 1; begin > 0 && n <= QAC_MAX_AGE; n++) {
+        const size_t len = last_text(session, begin - 1, &begin);
+        out[n] = (query){session + begin, len};
+    }
+    return n;
+}
+
+static bool is_same(query a, query b) { return a.len == b.len && memcmp(a.text, b.text, a.len) == 0; }
+
+/* Text of an answer; returns its length, 0 or less when it has none. */
+static int answer_text(const qac_model *m, const qac_scratch *s, const query *asked, const mixed *x, char *out)
+{
+    if (x->label != QAC_NO_ID)
+        return qac_label_decode(&m->strings, x->label, out);
+    if (x->source == QAC_COMPOSED)
+        return (int)compose_text(s->compose, &s->compose->best[x->composed], out, QAC_MAX_COMPOSED);
+    memcpy(out, asked[x->composed].text, asked[x->composed].len);
+    return (int)asked[x->composed].len;
+}
+
+/* The answer with this label or, where it has none, this text. */
+static mixed *find_answer(const search *q, const query *asked, const answers_found *found, uint32_t label, query its)
+{
+    char buffer[QAC_MAX_LABEL];
+    for (uint32_t i = 0; i < found->n; i++) {
+        mixed *x = &found->list[i];
+        if (x->label != label)
+            continue;
+        if (label != QAC_NO_ID)
+            return x;
+        const int len = answer_text(q->m, q->s, asked, x, buffer);
+        if (len > 0 && is_same((query){buffer, (size_t)len}, its))
+            return x;
+    }
+    return NULL;
+}
+
+/* Adds the queries asked before the last one. unit: as much as all queries of the log have together, in the measure of the
+ * answers found; in_tree: what the labels in range have. */
+static void recall(search *q, const char *prefix, size_t prefix_len, const query *asked, uint32_t n_asked, bool composing,
+                   double unit, double in_tree, answers_found *found)
+{
+    const qac_parts *p = &q->m->parts;
+    double chance[QAC_MAX_AGE + 1], all = 0;
+    for (uint32_t age = 1; age < n_asked; age++) {
+        uint32_t newer = 0;
+        while (newer < age && !is_same(asked[newer], asked[age]))
+            newer++;
+        all += chance[age] = newer == age ? p->recall[age - 1] : 0;
+    }
+    const double rest = all < 1 ? 1 - all : 0;
+    for (uint32_t i = 0; i < found->n; i++) {
+        found->list[i].score *= rest;
+        found->list[i].by_composer *= rest;
+    }
+    found->mass *= rest;
+    for (uint32_t age = 1; age < n_asked; age++) {
+        const query its = asked[age];
+        if (chance[age] == 0 || its.len < prefix_len || memcmp(its.text, prefix, prefix_len) != 0)
+            continue;
+        const uint32_t label = qac_find_label(q->m, its.text, its.len);
+        if (label == QAC_NO_ID && (!composing || its.len == 0 || its.len > QAC_MAX_COMPOSED))
+            continue;
+        /* Lengths are discounted as everywhere. */
+        const double discount = label == QAC_NO_ID ? discounted(&p->composer, 1, code_points(its.text, its.len))
+                                                   : q->label_mass[label] / p->count[label];
+        const double by_recall = unit * chance[age] * discount;
+        if (!(by_recall > 0 && isfinite(by_recall))) /* only in a damaged file */
+            continue;
+        mixed *x = find_answer(q, asked, found, label, its);
+        if (!x) {
+            const double by_tree = label == QAC_NO_ID ? 0 : rest * in_tree * search_label_probability(q, label);
+            x = &found->list[found->n++];
+            *x = make_mixed(by_tree, 0, label, age, prefix_len);
+            if (label == QAC_NO_ID)
+                x->source = QAC_RECALLED;
+        }
+        x->score += by_recall;
+        x->by_recall += by_recall;
+        found->mass += by_recall;
+    }
 }
 
 /* Puts x among the best k, of which there are n so far, unless its label is there with a higher score. */
@@ -201,15 +306,19 @@ static void choose(answers_found *found, uint32_t k, double least)
     for (uint32_t i = 0; i < found->n && kept < k; i++) {
         if (list[i].source == QAC_COMPOSED && list[i].score < least && kept > 0)
             continue;
-        list[kept] = list[i];
-        list[kept++].score = all > 0 && list[i].score < all ? list[i].score / all : all > 0;
+        mixed x = list[i];
+        const double score = all > 0 && x.score < all ? x.score / all : all > 0, factor = x.score > 0 ? score / x.score : 0;
+        x.score = score;
+        x.by_composer *= factor;
+        x.by_recall *= factor;
+        list[kept++] = x;
     }
     found->n = kept;
 }
 
 /* Finds the answers, best first. */
 static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                  size_t session_len, uint32_t k, uint32_t beam, uint32_t options, answers_found *found)
+                  size_t session_len, const query *asked, uint32_t n_asked, uint32_t k, uint32_t beam, uint32_t options, answers_found *found)
 {
     const qac_composer *c = &m->parts.composer;
     const bool mixing = is_mixing(m, options);
@@ -217,7 +326,8 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
     const double root_mass = m->parts.tree.node[0].mass;
     search q;
     uint32_t lo, hi;
-    int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, is_popular(m, session_len, options));
+    const bool popular = is_popular(m, session_len, options);
+    int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, popular);
     if (status)
         return status;
     qac_prefix_range(m, prefix, prefix_len, &lo, &hi);
@@ -225,11 +335,12 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
     status = search_best(&q, gathered, beam);
     if (status)
         return status;
+    const double in_range = s->range_mass / root_mass; /* P_tree(prefix) without the session */
     double unit = s->range_mass > 0 ? 1 / s->range_mass : 1 / root_mass;
     if (mixing) {
-        /* P_tree(prefix) is taken without the session: with it the mixture is no better, and a request a fifth slower. */
+        /* With the session the mixture is no better, and a request a fifth slower. */
         unit = (1 - c->share) / root_mass;
-        const double in_tree = (1 - c->share) * s->range_mass / root_mass;
+        const double in_tree = (1 - c->share) * in_range;
         /* What scores less than the tree's last answer cannot come in; half of it, as a label may get the rest from the
          * tree. */
         const double floor =
@@ -241,9 +352,12 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
             found->list[found->n] = make_mixed(s->top[found->n].score, 0, s->top[found->n].label, 0, prefix_len);
         found->mass = lo < hi;
     }
+    if (!status && !popular && !q.hinge)
+        recall(&q, prefix, prefix_len, asked, n_asked, mixing, mixing ? 1 : in_range > 0 ? 1 / in_range : 0,
+               mixing ? (1 - c->share) * in_range : 1, found);
     /* Corrections do not count against the composed: both may be what was meant. */
     const double least = c->least * found->mass;
-    if (!status && options & QAC_CORRECT && hi - lo < FEW && unit > 0) {
+    if (!status && options & QAC_CORRECT && !popular && !q.hinge && hi - lo < FEW && unit > 0) {
         reading readings[CORRECT_MOST];
         const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
         /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a
@@ -264,16 +378,14 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
     if (k < 1 || k > QAC_MAX_K || options & ~(uint32_t)(QAC_COMPOSE | QAC_CORRECT) || prefix_len > UINT32_MAX)
         return QAC_EINVAL;
     answers_found found = {.list = s->mixed};
-    int status = answer(m, s, prefix, prefix_len, session, session_len, k, beam, options, &found);
+    query asked[QAC_MAX_AGE + 1]; /* the last query first */
+    const uint32_t n_asked = session_len ? read_queries(session, session_len, asked) : 0;
+    int status = answer(m, s, prefix, prefix_len, session, session_len, asked, n_asked, k, beam, options, &found);
     size_t at = 0;
     char buffer[QAC_MAX_LABEL];
     for (uint32_t i = 0; i < found.n && !status; i++) {
         const mixed *x = &found.list[i];
-        int len;
-        if (x->label == QAC_NO_ID)
-            len = (int)compose_text(s->compose, &s->compose->best[x->composed], buffer, QAC_MAX_COMPOSED);
-        else
-            len = qac_label_decode(&m->strings, x->label, buffer);
+        const int len = answer_text(m, s, asked, x, buffer);
         status = len < 0 ? QAC_ECORRUPT : write_answer(&answers[*n], x, buffer, (size_t)len, text, text_size, &at);
         *n += status == QAC_OK;
     }

@@ -124,6 +124,13 @@ static inline double qac_exp(double x)
     return p * scale;
 }
 
+/* What a hinge ranker's w.x says of a child, in (0, 1]: 1 from the margin on (Yadav et al., KDD 2021: "l3-hinge"). */
+static inline double qac_l3_hinge(double z)
+{
+    const double short_of = z < 1 ? 1 - z : 0;
+    return qac_exp(-short_of * short_of * short_of);
+}
+
 /* Are a vectoriser's settings in their ranges? (features.c) */
 bool qac_vectorizer_is_valid(const qac_vectorizer *v);
 

@@ -62,8 +62,7 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
     if (!qac_vectorizer_is_valid(&parts->session) || !qac_vectorizer_is_valid(&parts->prefix) ||
         !check_vocabulary(&parts->session_vocabulary) || !check_vocabulary(&parts->prefix_vocabulary) ||
         !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_recall(parts->recall) ||
-        !check_tree(parts, &max_children) ||
-        !compose_check(&parts->composer))
+        parts->loss > QAC_LOSS_HINGE || !check_tree(parts, &max_children) || !compose_check(&parts->composer))
         return QAC_ECORRUPT;
     qac_model *m = qac_alloc(1, sizeof *m);
     if (!m)
@@ -86,7 +85,7 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
     if (!s)
         return QAC_ENOMEM;
     *s = (qac_scratch){
-        .features = qac_alloc(2 * QAC_MAX_TERMS, sizeof *s->features),
+        .features = qac_alloc(2 * QAC_MAX_TERMS + 1, sizeof *s->features),
         .z = qac_alloc(m->max_children, sizeof *s->z),
         .is_touched = qac_alloc(m->max_children, sizeof *s->is_touched),
         .touched = qac_alloc(m->max_children, sizeof *s->touched),
@@ -94,7 +93,7 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
         .frontier = qac_alloc(FRONTIER, sizeof *s->frontier),
         .frontier_capacity = FRONTIER,
         .top = qac_alloc(QAC_MAX_K, sizeof *s->top),
-        .mixed = qac_alloc(3 * QAC_MAX_K, sizeof *s->mixed),
+        .mixed = qac_alloc(MOST_MIXED, sizeof *s->mixed),
     };
     const bool composes = m->parts.composer.word.order > 0;
     if (composes)

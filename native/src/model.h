@@ -14,7 +14,7 @@ struct qac_model {
  * mass alone leaves it as it is, bit for bit, so that without a session scores are exactly proportional to counts. */
 typedef struct {
     double probability, lift;
-    uint32_t node;
+    uint32_t node; /* or, where labels wait in a beam, a label with QAC_CHILD_LABEL */
 } frontier_item;
 
 typedef struct {
@@ -25,15 +25,18 @@ typedef struct {
 /* An answer of tree, composer or both, before its text is written. */
 typedef struct qac_mixed {
     double score;
-    double share;      /* how much of it is the composer's, 0..1 */
-    uint32_t source;   /* QAC_SOURCE_* */
-    uint32_t label;    /* QAC_NO_ID: composed */
-    uint32_t composed; /* index into the composer's best */
+    double by_composer, by_recall; /* parts of it */
+    uint32_t source;   /* QAC_INDEX, ... */
+    uint32_t label;    /* QAC_NO_ID: composed or recalled */
+    uint32_t composed; /* index into the composer's best; of what is recalled, how many queries ago it was */
     uint32_t meant;    /* bytes at its start that the prefix stands for */
 } mixed;
 
+/* Answers of the tree and of the composer, recalled and corrected ones. */
+enum { MOST_MIXED = 3 * QAC_MAX_K + QAC_MAX_AGE };
+
 struct qac_scratch {
-    qac_feature *features; /* [2 * QAC_MAX_TERMS] the request's, ascending by id */
+    qac_feature *features; /* [2 * QAC_MAX_TERMS + 1] the request's, ascending by id */
     uint32_t n_features;
     double *z;             /* [max_children] sums of weights; all zero between expansions */
     uint8_t *is_touched;   /* [max_children] all zero between expansions */
@@ -46,7 +49,7 @@ struct qac_scratch {
     uint32_t n_top;
     double range_mass;     /* of the labels that start with the prefix */
     struct qac_compose_scratch *compose; /* NULL: the model has no composer */
-    struct qac_mixed *mixed; /* [3 * QAC_MAX_K] answers of tree and composer, and corrected ones */
+    struct qac_mixed *mixed; /* [MOST_MIXED] */
 };
 
 #endif

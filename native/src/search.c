@@ -8,6 +8,10 @@
  * m_c: mass of the child's labels in the range; z_c: the ranker's weights for the child times the session's features.
  * Where one child matches, no ranker runs. A label's score is the product along its path, so it never exceeds that of any
  * node above it: taking nodes off a priority queue until none can beat the k-th answer is exact.
+ *
+ * Hinge rankers know no shares: each child's factor is exp(-max(0, 1 - z)^3), whatever the others'. It is at most 1, so
+ * all the above holds. As published, such a search goes everywhere, and what does not start with the prefix is left out
+ * of its answers (`filters`).
  */
 #include "search.h"
 
@@ -16,6 +20,9 @@ static const double SLACK = 1 + 1e-9;
 
 /* Lift of the node where a search begins: 1 / mass, known once its children are weighed. */
 static const double UNKNOWN_LIFT = -1;
+
+/* 1 / sqrt(2) */
+static const double HALF_ROOT = 0.70710678118654752440;
 
 /* ---- features ---- */
 
@@ -38,8 +45,15 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
             return status;
         for (uint32_t i = 0; i < n; i++)
             f[i].id += p->session_vocabulary.terms;
+        /* Each block has length 1; so has the whole. */
+        const bool both = n && s->n_features;
         s->n_features += n;
+        for (uint32_t i = 0; both && i < s->n_features; i++)
+            s->features[i].value *= (float)HALF_ROOT;
     }
+    if (p->loss == QAC_LOSS_HINGE)
+        s->features[s->n_features++] =
+            (qac_feature){p->session_vocabulary.terms + p->prefix_vocabulary.terms, 1, QAC_TERM_BIAS, 0, 0};
     return QAC_OK;
 }
 
@@ -109,17 +123,17 @@ static double node_mass(const search *q, uint32_t number)
     const qac_parts *p = &q->m->parts;
     const qac_node *node = &p->tree.node[number];
     if (node->flags & QAC_NODE_CLUSTERED) {
-        const uint32_t a = qac_lower_bound(p->tree.members, node->lo, node->hi, q->lo);
-        const uint32_t b = qac_lower_bound(p->tree.members, a, node->hi, q->hi);
+        const uint32_t a = qac_lower_bound(p->tree.members, node->lo, node->hi, q->from);
+        const uint32_t b = qac_lower_bound(p->tree.members, a, node->hi, q->to);
         double mass = a == b ? 0 : q->member_mass[b] - q->member_mass[a];
         if (!(mass > 0)) /* light members may be lost in a heavy running sum */
             for (uint32_t i = a; i < b; i++)
                 mass += q->label_mass[p->tree.members[i]];
         return mass;
     }
-    if (node->lo >= q->lo && node->hi <= q->hi)
+    if (node->lo >= q->from && node->hi <= q->to)
         return q->node_mass ? q->node_mass[number] : node->mass;
-    const uint32_t a = node->lo > q->lo ? node->lo : q->lo, b = node->hi < q->hi ? node->hi : q->hi;
+    const uint32_t a = node->lo > q->from ? node->lo : q->from, b = node->hi < q->to ? node->hi : q->to;
     double mass = 0;
     for (uint32_t i = a; i < b; i++)
         mass += q->label_mass[i];
@@ -156,20 +170,20 @@ static void eligible(const search *q, const qac_node *node, uint32_t *first, uin
     *last = node->n_children;
     if (node->flags & QAC_NODE_LEAF) {
         if (clustered) {
-            *first = qac_lower_bound(t->members, node->lo, node->hi, q->lo) - node->lo;
-            *last = qac_lower_bound(t->members, node->lo + *first, node->hi, q->hi) - node->lo;
+            *first = qac_lower_bound(t->members, node->lo, node->hi, q->from) - node->lo;
+            *last = qac_lower_bound(t->members, node->lo + *first, node->hi, q->to) - node->lo;
         } else {
-            if (q->lo > node->lo)
-                *first = q->lo - node->lo < node->n_children ? q->lo - node->lo : node->n_children;
-            if (q->hi < node->hi)
-                *last = q->hi > node->lo ? q->hi - node->lo : 0;
+            if (q->from > node->lo)
+                *first = q->from - node->lo < node->n_children ? q->from - node->lo : node->n_children;
+            if (q->to < node->hi)
+                *last = q->to > node->lo ? q->to - node->lo : 0;
         }
     } else if (!(node->flags & QAC_NODE_CLUSTERS)) {
-        /* Children's labels ascend: first child that ends behind q->lo, first that begins at or behind q->hi. */
+        /* Children's labels ascend: first child that ends behind q->from, first that begins at or behind q->to. */
         uint32_t a = 0, b = node->n_children;
         while (a < b) {
             const uint32_t mid = a + (b - a) / 2;
-            if (ref_end(t, t->children[node->child + mid]) <= q->lo)
+            if (ref_end(t, t->children[node->child + mid]) <= q->from)
                 a = mid + 1;
             else
                 b = mid;
@@ -178,7 +192,7 @@ static void eligible(const search *q, const qac_node *node, uint32_t *first, uin
         b = node->n_children;
         while (a < b) {
             const uint32_t mid = a + (b - a) / 2;
-            if (ref_begin(t, t->children[node->child + mid]) < q->hi)
+            if (ref_begin(t, t->children[node->child + mid]) < q->to)
                 a = mid + 1;
             else
                 b = mid;
@@ -201,6 +215,8 @@ static double threshold(const search *q) { return q->s->n_top == q->k ? q->s->to
 static void offer(const search *q, uint32_t label, double score)
 {
     qac_scratch *s = q->s;
+    if (label < q->lo || label >= q->hi)
+        return;
     if (label == q->repeated)
         score *= q->m->parts.repeat_weight;
     if (!(score >= 0)) /* not a number: only in a damaged file */
@@ -270,12 +286,32 @@ static frontier_item pop(qac_scratch *s)
 /* ---- expansion ---- */
 
 /* The choice at a node: children [first, last) with their masses in s->mass (0: does not match) and, where
- * s->is_touched, exp(z) in s->z. */
+ * s->is_touched, exp(z) in s->z. By hinge rankers all that match have mass 1 and their factor in s->z; mass and total are
+ * 1, so that a child's share is that factor. */
 typedef struct {
     uint32_t first, last, matching;
     double mass;   /* sum over children */
     double total;  /* sum of mass * exp(z) */
 } choice;
+
+/* Does the ranker decide? A hinge ranker also where the prefix leaves one child: its factor is not 1 for that. */
+static bool has_choice(const search *q, const qac_node *node, const choice *w)
+{
+    return q->hinge ? node->n_children > 1 : w->matching > 1;
+}
+
+static void weigh_by_hinge(qac_scratch *s, choice *w)
+{
+    for (uint32_t c = w->first; c < w->last; c++) {
+        if (!s->is_touched[c]) {
+            s->is_touched[c] = 1;
+            s->touched[s->n_touched++] = c;
+        }
+        s->mass[c] = s->mass[c] > 0;
+        s->z[c] = qac_l3_hinge(s->z[c]);
+    }
+    w->mass = w->total = 1;
+}
 
 /* Fills the work space; forget_ranking ends its use. */
 static choice weigh(const search *q, const qac_node *node)
@@ -289,12 +325,16 @@ static choice weigh(const search *q, const qac_node *node)
         if (!(ref & QAC_CHILD_LABEL))
             s->mass[c] = node_mass(q, ref);
         else
-            s->mass[c] = label >= q->lo && label < q->hi ? q->label_mass[label] : 0;
+            s->mass[c] = label >= q->from && label < q->to ? q->label_mass[label] : 0;
         w.mass += s->mass[c];
         w.matching += s->mass[c] > 0;
     }
-    if (w.matching > 1)
+    if (has_choice(q, node, &w))
         rank_children(q, node, w.first, w.last);
+    if (q->hinge && node->n_children > 1) {
+        weigh_by_hinge(s, &w);
+        return w;
+    }
     if (s->n_touched == 0) {
         w.total = w.mass;
         return w;
@@ -307,7 +347,14 @@ static choice weigh(const search *q, const qac_node *node)
     return w;
 }
 
-/* Turns a node into answers and frontier items. heap: keep the frontier a heap. */
+/* As published, all labels stand on one level, below the deepest clusters: a label or leaf met before stays in the beam, or
+ * falls out of it, until nothing else is kept. */
+static bool waits(const search *q, uint32_t ref)
+{
+    return q->filters && (ref & QAC_CHILD_LABEL || q->m->parts.tree.node[ref].flags & QAC_NODE_LEAF);
+}
+
+/* Turns a node into answers and frontier items. heap: keep the frontier a heap, for a best-first search. */
 static int expand(const search *q, frontier_item item, bool heap)
 {
     const qac_tree *t = &q->m->parts.tree;
@@ -320,6 +367,7 @@ static int expand(const search *q, frontier_item item, bool heap)
     }
     /* Untouched, the lift stays as it is, bit for bit: equal counts keep equal scores. */
     const double factor = s->n_touched == 0 ? item.lift : w.total > 0 ? item.lift * (w.mass / w.total) : 0;
+    const bool holds_labels = !heap && q->filters && !(node->flags & QAC_NODE_LEAF);
     int status = QAC_OK;
     for (uint32_t c = w.first; c < w.last && !status; c++) {
         if (!(s->mass[c] > 0))
@@ -327,7 +375,7 @@ static int expand(const search *q, frontier_item item, bool heap)
         const uint32_t ref = child_ref(t, node, c);
         const double lift = s->is_touched[c] ? factor * s->z[c] : factor;
         const double probability = lift * s->mass[c];
-        if (ref & QAC_CHILD_LABEL) {
+        if (ref & QAC_CHILD_LABEL && !holds_labels) {
             offer(q, label_of(ref), probability);
         } else if (probability * SLACK >= threshold(q)) {
             status = push(s, (frontier_item){probability, lift, ref});
@@ -367,8 +415,18 @@ static int beam_search(const search *q, frontier_item root, uint32_t width)
             qsort(s->frontier, n, sizeof root, by_probability);
             n = s->n_frontier = width;
         }
-        for (size_t i = 0; i < n && !status; i++) /* what an expansion adds stands behind the n of this round */
-            status = expand(q, s->frontier[i], false);
+        bool all_wait = true;
+        for (size_t i = 0; i < n; i++)
+            all_wait = all_wait && waits(q, s->frontier[i].node);
+        for (size_t i = 0; i < n && !status; i++) { /* what is pushed stands behind the n of this round */
+            const frontier_item item = s->frontier[i];
+            if (!all_wait && waits(q, item.node))
+                status = push(s, item);
+            else if (item.node & QAC_CHILD_LABEL)
+                offer(q, label_of(item.node), item.probability);
+            else
+                status = expand(q, item, false);
+        }
         s->n_frontier -= n;
         memmove(s->frontier, s->frontier + n, s->n_frontier * sizeof root);
     }
@@ -393,13 +451,18 @@ int search_start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         .m = m,
         .s = s,
         .repeated = QAC_NO_ID,
+        .filters = p->filters && !popular,
+        .hinge = p->loss == QAC_LOSS_HINGE && !popular,
         .label_mass = popular ? p->count : p->tree.weight,
         .member_mass = popular ? p->member_count : p->member_mass,
         .node_mass = popular ? p->node_count : NULL,
     };
-    const int status = read_features(m, s, prefix, prefix_len, session, session_len);
-    if (status)
-        return status;
+    s->n_features = 0;
+    if (!popular) {
+        const int status = read_features(m, s, prefix, prefix_len, session, session_len);
+        if (status)
+            return status;
+    }
     if (session_len && p->repeat_weight < 1) {
         size_t begin;
         const size_t len = last_text(session, session_len, &begin);
@@ -414,6 +477,8 @@ void search_range(search *q, uint32_t lo, uint32_t hi)
     const qac_tree *t = &q->m->parts.tree;
     q->lo = lo;
     q->hi = hi;
+    q->from = q->filters ? 0 : lo;
+    q->to = q->filters ? t->labels : hi;
     q->root = 0;
     q->s->n_frontier = q->s->n_top = 0;
     q->s->range_mass = 0;
@@ -421,13 +486,13 @@ void search_range(search *q, uint32_t lo, uint32_t hi)
         return;
     /* Down to the first node with a choice: what is forced needs no ranking, and the mass of a wide range is there the
      * sum of few nodes. */
-    for (;;) {
+    while (!q->hinge) {
         const qac_node *node = &t->node[q->root];
         uint32_t first, last;
         eligible(q, node, &first, &last);
         const uint32_t ref = last - first == 1 ? child_ref(t, node, first) : QAC_CHILD_LABEL;
         if (ref & QAC_CHILD_LABEL)
-            return;
+            break;
         q->root = ref;
     }
 }
@@ -440,11 +505,11 @@ int search_best(search *q, uint32_t k, uint32_t beam)
     q->k = k < q->hi - q->lo ? k : q->hi - q->lo;
     if (q->k == 0)
         return QAC_OK;
-    for (;; beam *= 2) { /* a beam too narrow for k answers is widened */
+    for (;; beam *= 2) { /* a beam too narrow for k answers is widened, but for published decoding */
         s->n_top = 0;
         s->n_frontier = 0;
         status = beam ? beam_search(q, root, beam) : best_first(q, root);
-        if (status || beam == 0 || s->n_top == q->k || beam > q->m->parts.tree.nodes)
+        if (status || beam == 0 || q->filters || s->n_top == q->k || beam > q->m->parts.tree.nodes)
             break;
     }
     s->n_frontier = 0;
@@ -529,7 +594,7 @@ int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t p
         step.prior = w.mass > 0 ? s->mass[c] / w.mass : 0;
         step.probability = share_of(s, &w, c);
         forget_ranking(s);
-        if (w.matching > 1)
+        if (has_choice(&q, node, &w))
             for (row_walk r = rows_of(node); next_row(p, s, &r);)
                 for (uint64_t e = r.entry; e < r.entry_end; e++)
                     if (p->entry_child[e] == c && *n_pushes < max_pushes)

@@ -9,6 +9,9 @@ typedef struct {
     const qac_model *m;
     qac_scratch *s;
     uint32_t lo, hi;   /* labels that may be answers: those that start with the prefix, or with one like it */
+    uint32_t from, to; /* labels that the search goes to: the same or, where the model filters, all */
+    bool filters;      /* the prefix selects among what is found, not where the search goes */
+    bool hinge;        /* scores come from hinge rankers; else children share their node's probability */
     uint32_t k;
     uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
     /* What labels and nodes weigh: as the rankers learned it or, by popularity, their counts. */

@@ -119,14 +119,17 @@ static double dot(const double *a, const double *b, uint64_t n)
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-int fit_softmax(const node_problem *p, const qac_training *t, double *w, buffer *work, volatile uint64_t *passes,
-                const volatile int *cancel, double loss[2])
+int fit_softmax(const node_problem *p, const qac_training *t, solver_space *space, volatile uint64_t *passes,
+                const volatile int *cancel, node_weights *out, double loss[2])
 {
     const uint64_t n = p->slots;
     const uint64_t doubles = (5 + 2 * MEMORY) * n + p->children;
-    double *base = buffer_need(work, doubles * sizeof(double) + p->children * 5, 1);
-    if (!base)
+    double *base = buffer_need(&space->work, doubles * sizeof(double) + p->children * 5, 1);
+    double *w = buffer_need(&space->weight, n, sizeof *w);
+    if (!base || !w)
         return QAC_ENOMEM;
+    memset(w, 0, n * sizeof *w);
+    *out = (node_weights){p->slot_end, p->slot_child, w};
     double *g = base, *trial = g + n, *trial_g = trial + n, *direction = trial_g + n, *diagonal = direction + n;
     double *s_mem = diagonal + n, *y_mem = s_mem + MEMORY * n;
     scratch s = {y_mem + MEMORY * n, NULL, NULL};

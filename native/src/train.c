@@ -24,6 +24,22 @@ void *buffer_need(buffer *b, uint64_t n, size_t size)
     return b->data;
 }
 
+void *buffer_grow(buffer *b, uint64_t n, size_t size)
+{
+    if (n > (UINT64_MAX >> 2) / (size ? size : 1))
+        return NULL;
+    const uint64_t bytes = n * size;
+    if (bytes > b->capacity || !b->data) {
+        const uint64_t capacity = bytes + bytes / 2 + 64;
+        void *data = QAC_REALLOC(b->data, capacity);
+        if (!data)
+            return NULL;
+        b->data = data;
+        b->capacity = capacity;
+    }
+    return b->data;
+}
+
 /* ---- sorting ---- */
 
 typedef struct {
@@ -66,15 +82,6 @@ static pair *sort_pairs(pair *a, pair *b, uint64_t n)
 
 /* ---- one node's result ---- */
 
-typedef struct {
-    uint32_t rows;
-    uint64_t entries;
-    uint32_t *row_feature;
-    uint64_t *row_end; /* within this node */
-    uint16_t *entry_child;
-    float *entry_weight;
-} ranker;
-
 struct qac_rankers {
     ranker *ranker; /* [nodes] */
     uint32_t nodes;
@@ -99,20 +106,23 @@ typedef struct {
     atomic_uint_fast32_t next;
     atomic_int status; /* the first error */
     double (*loss)[2];  /* [nodes] */
+    matches matched;    /* sessions that come to the nodes by search, not by what followed them */
     pthread_mutex_t lock; /* of progress */
 } shared;
 
 /* A thread's buffers, kept from job to job. */
 typedef struct {
-    buffer pairs, pairs2, mass, x_end, x_feature, x_value, y_end, y_child, y_weight, features, slot_end, slot_child,
-        weight, solver;
+    buffer pairs, pairs2, mass, x_end, x_feature, x_value, y_end, y_child, y_weight, features, slot_end, slot_child;
+    solver_space solver;
     uint32_t *local; /* [features] global id -> local id of the current node */
 } workspace;
 
 static void workspace_free(workspace *w)
 {
-    buffer *all[] = {&w->pairs,    &w->pairs2,  &w->mass,     &w->x_end,    &w->x_feature,  &w->x_value, &w->y_end,
-                     &w->y_child,  &w->y_weight, &w->features, &w->slot_end, &w->slot_child, &w->weight,  &w->solver};
+    solver_space *s = &w->solver;
+    buffer *all[] = {&w->pairs,    &w->pairs2,   &w->mass,     &w->x_end,    &w->x_feature, &w->x_value,
+                     &w->y_end,    &w->y_child,  &w->y_weight, &w->features, &w->slot_end,  &w->slot_child,
+                     &s->work,     &s->weight,   &s->kept,     &s->end,      &s->child};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]->data);
     free(w->local);
@@ -155,11 +165,25 @@ static int compare_u32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Gathers the node's examples and masses into w->pairs, keyed session << 32 | child, sorted and summed.
- * Sets *n and the result's place; QAC_OK or QAC_ENOMEM. */
-static int gather(const shared *sh, const qac_node *node, uint64_t expected, workspace *w, pair **result, uint64_t *n)
+/* In place of a child, for a session that search alone brought to the node. */
+static const uint32_t NO_CHILD = UINT32_MAX;
+
+static bool has_features(const qac_examples *e, uint32_t row)
+{
+    return e->row_end[row] > (row ? e->row_end[row - 1] : 0);
+}
+
+/* Gathers the node's examples and masses into w->pairs, keyed session << 32 | child, sorted and summed; behind a
+ * session's children stands NO_CHILD where search came to the node too. Sets *n and the result's place; QAC_OK or
+ * QAC_ENOMEM. */
+static int gather(const shared *sh, uint32_t number, uint64_t expected, workspace *w, pair **result, uint64_t *n)
 {
     const qac_examples *e = sh->examples;
+    const qac_node *node = &sh->tree->node[number];
+    const matches *m = &sh->matched;
+    const uint64_t match = m->row_begin ? m->row_begin[number - m->first] : 0;
+    const uint64_t match_end = m->row_begin ? m->row_begin[number - m->first + 1] : 0;
+    expected += match_end - match;
     pair *a = buffer_need(&w->pairs, expected, sizeof(pair)), *b = buffer_need(&w->pairs2, expected, sizeof(pair));
     double *mass = buffer_need(&w->mass, node->n_children, sizeof(double));
     if (!a || !b || !mass)
@@ -174,11 +198,14 @@ static int gather(const shared *sh, const qac_node *node, uint64_t expected, wor
             mass[c] += sh->tree->weight[label];
             for (uint64_t j = first_example(e, label); j < e->label_end[label]; j++) {
                 const uint32_t row = e->example_row[j];
-                if (e->row_end[row] > (row ? e->row_end[row - 1] : 0)) /* a session without features teaches nothing */
+                if (has_features(e, row)) /* a session without any teaches nothing */
                     a[count++] = (pair){(uint64_t)row << 32 | c, e->example_weight[j]};
             }
         }
     }
+    for (uint64_t i = match; i < match_end; i++)
+        if (has_features(e, m->row[i]))
+            a[count++] = (pair){(uint64_t)m->row[i] << 32 | NO_CHILD, 0};
     pair *sorted = sort_pairs(a, b, count);
     uint64_t out = 0;
     for (uint64_t i = 0; i < count; i++) {
@@ -192,19 +219,18 @@ static int gather(const shared *sh, const qac_node *node, uint64_t expected, wor
     return QAC_OK;
 }
 
-/* Builds the local problem from sorted pairs. w->features then holds the global ids of the local features. */
+/* Builds the local problem, but for its slots, from sorted pairs. w->features then holds the global ids of the local
+ * features. */
 static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node *node, workspace *w, node_problem *p)
 {
     const qac_examples *e = sh->examples;
     uint32_t sessions = 0;
-    uint64_t x_total = 0, slot_total = 0;
+    uint64_t x_total = 0;
     for (uint64_t i = 0; i < n; i++) {
         const uint32_t row = (uint32_t)(pairs[i].key >> 32);
-        const uint64_t width = e->row_end[row] - (row ? e->row_end[row - 1] : 0);
-        slot_total += width;
         if (i == 0 || row != (uint32_t)(pairs[i - 1].key >> 32)) {
             sessions++;
-            x_total += width;
+            x_total += e->row_end[row] - (row ? e->row_end[row - 1] : 0);
         }
     }
     uint64_t *x_end = buffer_need(&w->x_end, sessions, sizeof *x_end);
@@ -219,7 +245,7 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
 
     /* Sessions, and which features they have. */
     uint32_t n_features = 0, s = 0;
-    uint64_t x = 0;
+    uint64_t x = 0, y = 0;
     for (uint64_t i = 0; i < n; i++) {
         const uint32_t row = (uint32_t)(pairs[i].key >> 32);
         if (i == 0 || row != (uint32_t)(pairs[i - 1].key >> 32)) {
@@ -233,9 +259,11 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
             }
             x_end[s++] = x;
         }
-        y_child[i] = (uint32_t)pairs[i].key;
-        y_weight[i] = pairs[i].weight;
-        y_end[s - 1] = i + 1;
+        if ((uint32_t)pairs[i].key != NO_CHILD) {
+            y_child[y] = (uint32_t)pairs[i].key;
+            y_weight[y++] = pairs[i].weight;
+        }
+        y_end[s - 1] = y;
     }
     qsort(features, n_features, sizeof *features, compare_u32);
     for (uint32_t f = 0; f < n_features; f++)
@@ -245,21 +273,39 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
     for (uint32_t f = 0; f < n_features; f++)
         w->local[features[f]] = QAC_NO_ID;
 
-    /* Slots: the distinct (feature, child) pairs. `pairs` lives in one of the two pair buffers; its content has been
-     * copied out, so both are free. */
+    const double *mass = w->mass.data;
+    double total = 0, least = mass[0];
+    for (uint32_t c = 0; c < node->n_children; c++) {
+        total += mass[c];
+        least = mass[c] < least ? mass[c] : least;
+    }
+    *p = (node_problem){
+        .children = node->n_children, .mass = mass, .total_mass = total, .least_mass = least, .sessions = sessions, .x_end = x_end,
+        .x_feature = x_feature, .x_value = x_value, .y_end = y_end, .y_child = y_child, .y_weight = y_weight,
+        .features = n_features,
+    };
+    return QAC_OK;
+}
+
+/* Adds the slots: the distinct (feature, child) pairs. The pair buffers' content has been copied out: both are free. */
+static int add_slots(workspace *w, node_problem *p)
+{
+    uint64_t slot_total = 0;
+    for (uint32_t s = 0; s < p->sessions; s++)
+        slot_total += (p->x_end[s] - (s ? p->x_end[s - 1] : 0)) * (p->y_end[s] - (s ? p->y_end[s - 1] : 0));
     pair *a = buffer_need(&w->pairs, slot_total, sizeof(pair)), *b = buffer_need(&w->pairs2, slot_total, sizeof(pair));
     if (!a || !b)
         return QAC_ENOMEM;
     uint64_t k = 0;
-    for (s = 0; s < sessions; s++)
-        for (uint64_t j = s ? x_end[s - 1] : 0; j < x_end[s]; j++)
-            for (uint64_t i = s ? y_end[s - 1] : 0; i < y_end[s]; i++)
-                a[k++] = (pair){(uint64_t)x_feature[j] << 32 | y_child[i], 0};
+    for (uint32_t s = 0; s < p->sessions; s++)
+        for (uint64_t j = s ? p->x_end[s - 1] : 0; j < p->x_end[s]; j++)
+            for (uint64_t i = s ? p->y_end[s - 1] : 0; i < p->y_end[s]; i++)
+                a[k++] = (pair){(uint64_t)p->x_feature[j] << 32 | p->y_child[i], 0};
     const pair *sorted = sort_pairs(a, b, k);
     uint64_t slots = 0;
     for (uint64_t i = 0; i < k; i++)
         slots += i == 0 || sorted[i].key != sorted[i - 1].key;
-    uint64_t *slot_end = buffer_need(&w->slot_end, n_features, sizeof *slot_end);
+    uint64_t *slot_end = buffer_need(&w->slot_end, p->features, sizeof *slot_end);
     uint32_t *slot_child = buffer_need(&w->slot_child, slots, sizeof *slot_child);
     if (!slot_end || !slot_child)
         return QAC_ENOMEM;
@@ -270,29 +316,21 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
         slot_child[at++] = (uint32_t)sorted[i].key;
         slot_end[sorted[i].key >> 32] = at;
     }
-    const double *mass = w->mass.data;
-    double total = 0, least = mass[0];
-    for (uint32_t c = 0; c < node->n_children; c++) {
-        total += mass[c];
-        least = mass[c] < least ? mass[c] : least;
-    }
-    *p = (node_problem){
-        .children = node->n_children, .mass = mass, .total_mass = total, .least_mass = least, .sessions = sessions, .x_end = x_end,
-        .x_feature = x_feature, .x_value = x_value, .y_end = y_end, .y_child = y_child, .y_weight = y_weight,
-        .features = n_features, .slot_end = slot_end, .slot_child = slot_child, .slots = slots,
-    };
+    p->slot_end = slot_end;
+    p->slot_child = slot_child;
+    p->slots = slots;
     return QAC_OK;
 }
 
 /* Keeps the weights that are worth keeping. */
-static int collect(const node_problem *p, const uint32_t *features, const double *weight, float prune, ranker *r)
+static int collect(const node_weights *w, uint32_t n_features, const uint32_t *features, float prune, ranker *r)
 {
     uint64_t entries = 0;
     uint32_t rows = 0;
-    for (uint32_t f = 0; f < p->features; f++) {
+    for (uint32_t f = 0; f < n_features; f++) {
         const uint64_t before = entries;
-        for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++)
-            entries += fabs(weight[k]) >= prune;
+        for (uint64_t k = f ? w->end[f - 1] : 0; k < w->end[f]; k++)
+            entries += fabs(w->weight[k]) >= prune;
         rows += entries > before;
     }
     *r = (ranker){
@@ -301,12 +339,12 @@ static int collect(const node_problem *p, const uint32_t *features, const double
     };
     if (!r->row_feature || !r->row_end || !r->entry_child || !r->entry_weight)
         return QAC_ENOMEM; /* the pieces are freed with all rankers */
-    for (uint32_t f = 0; f < p->features; f++) {
+    for (uint32_t f = 0; f < n_features; f++) {
         const uint64_t before = r->entries;
-        for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++) {
-            if (fabs(weight[k]) >= prune) {
-                r->entry_child[r->entries] = (uint16_t)p->slot_child[k];
-                r->entry_weight[r->entries++] = (float)weight[k];
+        for (uint64_t k = f ? w->end[f - 1] : 0; k < w->end[f]; k++) {
+            if (fabs(w->weight[k]) >= prune) {
+                r->entry_child[r->entries] = (uint16_t)w->child[k];
+                r->entry_weight[r->entries++] = (float)w->weight[k];
             }
         }
         if (r->entries > before) {
@@ -319,23 +357,24 @@ static int collect(const node_problem *p, const uint32_t *features, const double
 
 static int train_node(shared *sh, const job *j, workspace *w)
 {
-    const qac_node *node = &sh->tree->node[j->node];
+    const bool hinge = sh->training->loss == QAC_LOSS_HINGE;
     pair *pairs;
     uint64_t n;
     node_problem p;
-    int status = gather(sh, node, j->examples, w, &pairs, &n);
+    node_weights weights;
+    int status = gather(sh, j->node, j->examples, w, &pairs, &n);
     if (status || n == 0)
         return status;
-    if ((status = build(sh, pairs, n, node, w, &p)))
+    status = build(sh, pairs, n, &sh->tree->node[j->node], w, &p);
+    if (!status && !hinge)
+        status = add_slots(w, &p);
+    if (status)
         return status;
-    double *weight = buffer_need(&w->weight, p.slots, sizeof(double));
-    if (!weight)
-        return QAC_ENOMEM;
-    memset(weight, 0, p.slots * sizeof(double));
+    fit_function *fit = hinge ? fit_hinge : fit_softmax;
     volatile uint64_t passes = 0;
-    status = fit_softmax(&p, sh->training, weight, &w->solver, &passes, &sh->progress->cancel, sh->loss[j->node]);
+    status = fit(&p, sh->training, &w->solver, &passes, &sh->progress->cancel, &weights, sh->loss[j->node]);
     if (!status)
-        status = collect(&p, w->features.data, weight, sh->training->prune, &sh->out->ranker[j->node]);
+        status = collect(&weights, p.features, w->features.data, sh->training->prune, &sh->out->ranker[j->node]);
     pthread_mutex_lock(&sh->lock);
     sh->progress->passes += passes;
     pthread_mutex_unlock(&sh->lock);
@@ -380,53 +419,98 @@ static int larger_first(const void *a, const void *b)
     return (x->node > y->node) - (x->node < y->node);
 }
 
-int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const qac_training *training,
-                      qac_progress *progress, qac_rankers **out)
+/* Trains the nodes [first, last). The calling thread is one of the threads; one that cannot be started is one fewer, not
+ * a failure. */
+static int train_nodes(shared *sh, uint32_t first, uint32_t last, pthread_t *thread)
 {
-    if (!(training->l2 > 0) || training->threads < 1 || training->threads > QAC_MAX_THREADS || training->max_passes < 1)
+    sh->n_jobs = 0;
+    atomic_store(&sh->next, 0);
+    for (uint32_t i = first; i < last; i++) {
+        const qac_node *node = &sh->tree->node[i];
+        const uint64_t n = node->n_children > 1 ? count_examples(sh->tree, sh->examples, node) : 0;
+        if (n)
+            sh->jobs[sh->n_jobs++] = (job){i, n};
+    }
+    qsort(sh->jobs, sh->n_jobs, sizeof *sh->jobs, larger_first);
+    uint32_t started = 0;
+    for (uint32_t i = 1; i < sh->training->threads; i++)
+        if (pthread_create(&thread[started], NULL, run, sh) == 0)
+            started++;
+    run(sh);
+    for (uint32_t i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    return atomic_load(&sh->status);
+}
+
+/* Nodes are numbered breadth first, so a level is a range: those that the nodes of the level before name. */
+static uint32_t level_end(const qac_tree *tree, uint32_t first, uint32_t last)
+{
+    uint32_t end = last;
+    for (uint32_t i = first; i < last; i++) {
+        const qac_node *node = &tree->node[i];
+        for (uint32_t c = 0; !(node->flags & QAC_NODE_LEAF) && c < node->n_children; c++)
+            end += !(tree->children[node->child + c] & QAC_CHILD_LABEL);
+    }
+    return end;
+}
+
+/* Level by level: what search brings to a node follows from the rankers above it. */
+static int train_levels(shared *sh, pthread_t *thread)
+{
+    const qac_tree *tree = sh->tree;
+    int status = matches_start(&sh->matched, tree, sh->examples->rows, sh->training->matcher_beam);
+    for (uint32_t first = 0, last = 1; !status && first < last;) {
+        status = train_nodes(sh, first, last, thread);
+        const uint32_t end = level_end(tree, first, last);
+        if (!status && end > last)
+            status = matches_descend(&sh->matched, tree, sh->examples, sh->out->ranker, last, end, sh->training->threads);
+        first = last;
+        last = end;
+    }
+    matches_free(&sh->matched);
+    return status;
+}
+
+static bool is_valid(const qac_training *t)
+{
+    if (t->loss == QAC_LOSS_HINGE ? !(t->positive_cost > 0 && t->negative_cost > 0)
+                                  : t->loss != QAC_LOSS_SOFTMAX || t->matcher_beam)
+        return false;
+    return t->l2 > 0 && t->threads >= 1 && t->threads <= QAC_MAX_THREADS && t->max_passes >= 1;
+}
+
+int qac_train(const qac_tree *tree, const qac_examples *examples, const qac_training *training, qac_progress *progress,
+              qac_rankers **out)
+{
+    if (!is_valid(training))
         return QAC_EINVAL;
     for (uint32_t i = 0; i < tree->nodes; i++)
         if (tree->node[i].n_children > UINT16_MAX + 1u)
             return QAC_EINVAL;
     shared sh = {.tree = tree, .examples = examples, .training = training, .progress = progress};
     qac_rankers *r = qac_alloc(1, sizeof *r);
-    job *jobs = qac_alloc(tree->nodes, sizeof *jobs);
-    sh.loss = qac_alloc(tree->nodes, sizeof *sh.loss);
     ranker *all = qac_alloc(tree->nodes, sizeof *all);
     pthread_t *thread = qac_alloc(training->threads, sizeof *thread);
     int status = QAC_ENOMEM;
-    uint32_t started = 0;
+    sh.jobs = qac_alloc(tree->nodes, sizeof *sh.jobs);
+    sh.loss = qac_alloc(tree->nodes, sizeof *sh.loss);
     if (all)
         memset(all, 0, tree->nodes * sizeof *all);
     if (r)
         *r = (qac_rankers){.ranker = all, .nodes = all ? tree->nodes : 0};
-    if (!r || !jobs || !sh.loss || !all || !thread)
+    if (!r || !sh.jobs || !sh.loss || !all || !thread)
         goto done;
     memset(sh.loss, 0, tree->nodes * sizeof *sh.loss);
     sh.out = r;
-    sh.jobs = jobs;
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < tree->nodes; i++) {
-        const uint64_t n = tree->node[i].n_children > 1 ? count_examples(tree, examples, &tree->node[i]) : 0;
-        if (n)
-            jobs[sh.n_jobs++] = (job){i, n};
-        total += n;
-    }
-    qsort(jobs, sh.n_jobs, sizeof *jobs, larger_first);
-    progress->work_done = progress->passes = 0;
+    progress->work_done = progress->work_total = progress->passes = 0;
     progress->loss = progress->loss_start = 0;
-    progress->work_total = total;
+    for (uint32_t i = 0; i < tree->nodes; i++)
+        if (tree->node[i].n_children > 1)
+            progress->work_total += count_examples(tree, examples, &tree->node[i]);
     if (pthread_mutex_init(&sh.lock, NULL))
         goto done;
-    /* The calling thread is one of them; a thread that cannot be started is one fewer, not a failure. */
-    for (uint32_t i = 1; i < training->threads; i++)
-        if (pthread_create(&thread[started], NULL, run, &sh) == 0)
-            started++;
-    run(&sh);
-    for (uint32_t i = 0; i < started; i++)
-        pthread_join(thread[i], NULL);
+    status = training->matcher_beam ? train_levels(&sh, thread) : train_nodes(&sh, 0, tree->nodes, thread);
     pthread_mutex_destroy(&sh.lock);
-    status = atomic_load(&sh.status);
     /* Sum in the order of nodes: the order in which threads finished must not show. */
     progress->loss = progress->loss_start = 0;
     for (uint32_t i = 0; i < tree->nodes; i++) {
@@ -436,7 +520,7 @@ int qac_train_softmax(const qac_tree *tree, const qac_examples *examples, const 
         progress->loss += sh.loss[i][1];
     }
 done:
-    free(jobs);
+    free(sh.jobs);
     free(sh.loss);
     free(thread);
     if (status == QAC_OK) {

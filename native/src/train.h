@@ -32,10 +32,52 @@ typedef struct {
 } buffer;
 
 void *buffer_need(buffer *b, uint64_t n, size_t size); /* room for n things; content is lost; NULL: out of memory */
+void *buffer_grow(buffer *b, uint64_t n, size_t size); /* the same; content stays */
 
-/* Minimises the loss by L-BFGS. weight: [slots], zero on entry. work: kept between calls. Adds to *passes as it goes and
- * returns QAC_ECANCELLED soon after *cancel is set. loss[0], loss[1]: before and after, without the penalty. */
-int fit_softmax(const node_problem *p, const qac_training *t, double *weight, buffer *work, volatile uint64_t *passes,
-                const volatile int *cancel, double loss[2]);
+/* A node's weights: those of local feature f are [end[f-1], end[f]), children ascend. */
+typedef struct {
+    const uint64_t *end;
+    const uint32_t *child;
+    const double *weight;
+} node_weights;
+
+/* Work space of a solver, kept between nodes; the weights it returns live there. */
+typedef struct {
+    buffer work, weight, kept, end, child;
+} solver_space;
+
+/* Each solves one node's problem, adds to *passes as it goes and returns QAC_ECANCELLED soon after *cancel is set.
+ * loss[0], loss[1]: before and after, without the penalty. */
+typedef int fit_function(const node_problem *p, const qac_training *t, solver_space *space, volatile uint64_t *passes,
+                         const volatile int *cancel, node_weights *out, double loss[2]);
+fit_function fit_softmax, fit_hinge;
+
+/* What one ranker is: rows of features, global ids ascending, each with weights of children. */
+typedef struct {
+    uint32_t rows;
+    uint64_t entries;
+    uint32_t *row_feature;
+    uint64_t *row_end; /* within this node */
+    uint16_t *entry_child;
+    float *entry_weight;
+} ranker;
+
+/* The nodes of one tree level that each session's search would keep, by the rankers of the levels above. */
+typedef struct {
+    uint32_t width;
+    struct beam_item *item; /* [rows * width] */
+    uint32_t *n;            /* [rows] */
+    /* The same by node: node i of the level has the sessions row[row_begin[i - first] .. row_begin[i - first + 1]). */
+    uint32_t first;         /* of the level's nodes */
+    uint64_t *row_begin;    /* [nodes of the level + 1], or NULL: no level has been matched */
+    uint32_t *row;
+} matches;
+
+int matches_start(matches *m, const qac_tree *tree, uint32_t rows, uint32_t width); /* all sessions at the root */
+void matches_free(matches *m);
+
+/* Goes down one level, to the nodes [first, last), by the level above's rankers. `threads` share the sessions. */
+int matches_descend(matches *m, const qac_tree *tree, const qac_examples *examples, const ranker *rankers, uint32_t first,
+                    uint32_t last, uint32_t threads);
 
 #endif

@@ -69,24 +69,30 @@ static int vectorize(void)
     return qac_vectorize_batch(&small.parts.session, &small.parts.session_vocabulary, "xy", end, 2, id, value, 8, row_end);
 }
 
-static int train(uint32_t threads)
+static int train(uint32_t threads, uint32_t loss)
 {
     const uint64_t row_end[] = {1, 2, 3}, label_end[] = {2, 3, 4, 5, 6, 7, 8, 9};
     const uint32_t feature[] = {0, 1, 2}, row[] = {0, 1, 1, 2, 0, 0, 1, 2, 2};
     const float value[] = {1, 1, 1}, weight[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     const qac_examples examples = {row_end, feature, value, 3, 3, label_end, row, weight};
-    const qac_training training = {.l2 = 0.1, .tolerance = 1e-4, .max_passes = 20, .threads = threads};
+    const qac_training training = {.l2 = 0.1, .tolerance = 1e-4, .max_passes = 20, .threads = threads,
+                                   .loss = loss, .positive_cost = 1, .negative_cost = 1,
+                                   .matcher_beam = loss == QAC_LOSS_HINGE ? 2 : 0};
     qac_progress progress = {0};
     qac_rankers *r = NULL;
-    const int status = qac_train_softmax(&small.parts.tree, &examples, &training, &progress, &r);
+    const int status = qac_train(&small.parts.tree, &examples, &training, &progress, &r);
     CHECK((status == QAC_OK) == (r != NULL));
     qac_rankers_free(r);
     return status;
 }
 
-static int train_alone(void) { return train(1); }
+static int train_alone(void) { return train(1, QAC_LOSS_SOFTMAX); }
 
-static int train_together(void) { return train(3); }
+static int train_together(void) { return train(3, QAC_LOSS_SOFTMAX); }
+
+static int train_hinge(void) { return train(1, QAC_LOSS_HINGE); }
+
+static int train_hinge_together(void) { return train(3, QAC_LOSS_HINGE); }
 
 /* The frontier grows once here, at an answer that has been asked for before and after: a failure leaves no trace. */
 static int complete_from(bool correcting)
@@ -125,6 +131,7 @@ void test_allocation(void)
     } calls[] = {
         {"open", open_and_close, 1},          {"scratch", make_scratch, 12},   {"vectorize", vectorize, 1},
         {"train", train_alone, 15},           {"train in threads", train_together, 15},
+        {"train by hinge", train_hinge, 25},  {"by hinge in threads", train_hinge_together, 25},
         {"complete", complete, 1},            {"correct", complete_corrected, 1},
     };
     small = make_composing_sample();

@@ -18,6 +18,7 @@ static void growing_with_position(sample *s) { s->parts.prefix.position_decay = 
 static void repeat_negative(sample *s) { s->parts.repeat_weight = -1; }
 static void repeat_too_large(sample *s) { s->parts.repeat_weight = 1.5f; }
 static void repeat_not_a_number(sample *s) { s->parts.repeat_weight = NAN; }
+static void no_such_loss(sample *s) { s->parts.loss = 2; }
 static void no_nodes(sample *s) { s->parts.tree.nodes = 0; }
 static void no_labels(sample *s) { s->parts.tree.labels = 0; }
 static void too_many_labels(sample *s) { s->parts.tree.labels = QAC_CHILD_LABEL; }
@@ -70,7 +71,7 @@ static void test_open(void)
     void (*const damages[])(sample *) = {
         vocabulary_too_full, vocabulary_no_power_of_two, prefix_vocabulary_without_slots, ngrams_of_nothing,
         ngrams_backwards, ngrams_too_long, no_history, growing_with_age, age_not_a_number, growing_with_position,
-        repeat_negative, repeat_too_large, repeat_not_a_number, no_nodes, no_labels, too_many_labels, empty_range,
+        repeat_negative, repeat_too_large, repeat_not_a_number, no_such_loss, no_nodes, no_labels, too_many_labels, empty_range,
         backward_range, range_beyond_labels, range_beyond_members, no_children, rows_beyond_the_end, rows_that_overflow,
         no_mass, negative_mass, mass_not_a_number, leaf_with_fewer_children, children_beyond_the_end,
         children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
@@ -99,7 +100,7 @@ static void use(const sample *s)
 {
     static const char *const prefixes[] = {"", "a", "abf", "bcd", "zz", "x a", "xyb a ", "abx", "bcdee"};
     static const char *const sessions[] = {"", "x", "bcde\ny x", "a bcde zx\xC3\xA9"};
-    static qac_feature features[2 * QAC_MAX_TERMS];
+    static qac_feature features[2 * QAC_MAX_TERMS + 1];
     qac_model *m;
     const int opened = qac_model_open(&s->parts, &m);
     CHECK(opened == QAC_OK || opened == QAC_ECORRUPT);
@@ -158,8 +159,10 @@ static void test_every_byte(void)
 /* Several at once. */
 static void test_random_bytes(void)
 {
-    for (int round = 0; round < 3000; round++) {
+    for (uint32_t round = 0; round < 4000; round++) {
         sample s = make_composing_sample();
+        s.parts.loss = round % 2 ? QAC_LOSS_HINGE : QAC_LOSS_SOFTMAX;
+        s.parts.filters = round / 2 % 2;
         for (uint32_t n = 1 + random_below(6); n > 0; n--) {
             const uint32_t i = random_below((uint32_t)s.n_arrays);
             uint8_t *bytes = s.array[i].data;

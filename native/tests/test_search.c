@@ -101,6 +101,39 @@ static void test_answers(opened *o)
     }
 }
 
+/* The factors of the session "x" by hinge rankers: 1 for node 1, pushed to the margin; exp(-1) for what is not pushed;
+ * exp(-8) for bcde, pushed by -1; exp(-(63/127)^3) for bcdf. */
+static void test_hinge(void)
+{
+    sample s = make_sample();
+    s.parts.loss = QAC_LOSS_HINGE;
+    for (s.parts.filters = 0; s.parts.filters < 2; s.parts.filters++) {
+        qac_model *m;
+        qac_scratch *w;
+        CHECK(qac_model_open(&s.parts, &m) == QAC_OK && qac_scratch_new(m, &w) == QAC_OK);
+        qac_answer answers[10];
+        uint32_t n;
+        const double bcdf = exp(-1) * exp(-pow(63.0 / 127, 3));
+        for (uint32_t beam = 0; beam < 4; beam++) {
+            CHECK(ask(m, w, "b", "x", 10, beam, answers, &n) == QAC_OK);
+            if (s.parts.filters && beam == 1) {
+                CHECK(n == 0); /* it went to node 1 */
+                continue;
+            }
+            CHECK(n == 2 && answers[0].label == 7 && near(answers[0].score, bcdf));
+            CHECK(answers[1].label == 6 && near(answers[1].score, exp(-1) * exp(-8)));
+        }
+        CHECK(ask(m, w, "ab", "x", 10, 0, answers, &n) == QAC_OK && n == 5); /* nothing is pushed below node 1 */
+        for (uint32_t i = 0; i < n; i++)
+            CHECK(answers[i].label == 1 + i && near(answers[i].score, exp(-2)));
+        CHECK(ask(m, w, "b", "", 10, 1, answers, &n) == QAC_OK && n == 2); /* counts: no ranker, nothing filtered */
+        CHECK(answers[0].label == 7 && near(answers[0].score, 128.0 / 192));
+        qac_scratch_free(w);
+        qac_model_close(m);
+    }
+    free_sample(&s);
+}
+
 static void test_repeats(opened *o)
 {
     qac_answer answers[8];
@@ -116,7 +149,7 @@ static void test_repeats(opened *o)
 
 static void test_explanations(opened *o)
 {
-    qac_feature features[2 * QAC_MAX_TERMS];
+    qac_feature features[2 * QAC_MAX_TERMS + 1];
     qac_step steps[8];
     qac_push pushes[8];
     uint32_t n_features, n_steps, n_pushes;
@@ -195,6 +228,7 @@ void test_search(void)
     opened o = open_sample();
     test_answers(&o);
     test_repeats(&o);
+    test_hinge();
     test_explanations(&o);
     test_labels_of_a_model(&o);
     test_refusals(&o);

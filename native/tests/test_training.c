@@ -17,7 +17,7 @@ static void test_known_answer(void)
 {
     qac_progress progress = {0};
     qac_rankers *r;
-    CHECK(qac_train_softmax(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_OK);
+    CHECK(qac_train(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_OK);
     uint64_t rows, entries, row_end[1];
     uint32_t node_rows[1], row_feature[1];
     uint16_t child[2];
@@ -34,9 +34,38 @@ static void test_known_answer(void)
     qac_rankers_free(r);
 }
 
+/* Two sessions of a feature each, followed by one label each: of l2/2 w^2 + (1 - y w)^2 the minimum is 2 y / (2 + l2). */
+static void test_hinge(void)
+{
+    static const uint64_t row_end[] = {1, 2};
+    static const uint32_t feature[] = {0, 1}, row[] = {0, 1};
+    static const float value[] = {1, 1};
+    const qac_examples examples = {row_end, feature, value, 2, 2, LABEL_END, row, EXAMPLE_WEIGHT};
+    const qac_training training = {.l2 = 0.5, .tolerance = 1e-9, .max_passes = 1000, .threads = 1,
+                                   .loss = QAC_LOSS_HINGE, .positive_cost = 1, .negative_cost = 1};
+    qac_progress progress = {0};
+    qac_rankers *r;
+    CHECK(qac_train(&ONE, &examples, &training, &progress, &r) == QAC_OK);
+    uint64_t rows, entries, ends[2];
+    uint32_t node_rows[1], row_feature[2];
+    uint16_t child[4];
+    float weight[4];
+    qac_rankers_sizes(r, &rows, &entries);
+    CHECK(rows == 2 && entries == 4);
+    qac_rankers_copy(r, node_rows, row_feature, ends, child, weight);
+    CHECK(row_feature[0] == 0 && row_feature[1] == 1 && ends[0] == 2 && ends[1] == 4);
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK(child[i] == i % 2 && fabs(weight[i] - (i == 0 || i == 3 ? 0.8 : -0.8)) < 1e-6);
+    CHECK(fabs(progress.loss_start - 4) < 1e-9 && fabs(progress.loss - 4 * 0.2 * 0.2) < 1e-6);
+    qac_rankers_free(r);
+}
+
 static void test_refusals(void)
 {
-    qac_training wrong[] = {PRECISE, PRECISE, PRECISE, PRECISE, PRECISE};
+    qac_training wrong[] = {PRECISE, PRECISE, PRECISE, PRECISE, PRECISE, PRECISE, PRECISE, PRECISE};
+    wrong[5].loss = 2;
+    wrong[6].matcher_beam = 1; /* negatives of the hinge loss */
+    wrong[7].loss = QAC_LOSS_HINGE; /* costs of 0 */
     wrong[0].l2 = 0;
     wrong[1].l2 = NAN;
     wrong[2].threads = 0;
@@ -44,18 +73,18 @@ static void test_refusals(void)
     wrong[4].max_passes = 0;
     qac_progress progress = {0};
     qac_rankers *r = NULL;
-    for (int i = 0; i < 5; i++)
-        CHECK(qac_train_softmax(&ONE, &EXAMPLES, &wrong[i], &progress, &r) == QAC_EINVAL && r == NULL);
+    for (int i = 0; i < 8; i++)
+        CHECK(qac_train(&ONE, &EXAMPLES, &wrong[i], &progress, &r) == QAC_EINVAL && r == NULL);
     const qac_node wide[] = {{.mass = 4, .hi = 2, .n_children = 65537}};
     qac_tree tree = ONE;
     tree.node = wide;
-    CHECK(qac_train_softmax(&tree, &EXAMPLES, &PRECISE, &progress, &r) == QAC_EINVAL && r == NULL);
+    CHECK(qac_train(&tree, &EXAMPLES, &PRECISE, &progress, &r) == QAC_EINVAL && r == NULL);
     progress.cancel = 1;
-    CHECK(qac_train_softmax(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_ECANCELLED && r == NULL);
+    CHECK(qac_train(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_ECANCELLED && r == NULL);
 }
 
 /* The figure's tree and random examples. */
-static void test_threads(void)
+static void test_threads(uint32_t loss, uint32_t matcher_beam)
 {
     enum { ROWS = 60, FEATURES = 12, PER_ROW = 3, EACH = 20, LABELS = 8 };
     sample s = make_sample();
@@ -78,10 +107,11 @@ static void test_threads(void)
     uint64_t first_rows = 0, first_entries = 0;
     uint8_t *first = NULL;
     for (uint32_t threads = 1; threads <= 5; threads++) {
-        qac_training training = {.l2 = 0.1, .tolerance = 1e-6, .max_passes = 100, .threads = threads, .prune = 0.01f};
+        qac_training training = {.l2 = 0.1, .tolerance = 1e-6, .max_passes = 100, .threads = threads, .prune = 0.01f,
+                                 .loss = loss, .positive_cost = 1, .negative_cost = 1, .matcher_beam = matcher_beam};
         qac_progress progress = {0};
         qac_rankers *r;
-        CHECK(qac_train_softmax(&s.parts.tree, &examples, &training, &progress, &r) == QAC_OK);
+        CHECK(qac_train(&s.parts.tree, &examples, &training, &progress, &r) == QAC_OK);
         CHECK(progress.loss < progress.loss_start && progress.work_done == progress.work_total);
         uint64_t rows, entries;
         qac_rankers_sizes(r, &rows, &entries);
@@ -112,6 +142,10 @@ static void test_threads(void)
 void test_training(void)
 {
     test_known_answer();
+    test_hinge();
     test_refusals();
-    test_threads();
+    test_threads(QAC_LOSS_SOFTMAX, 0);
+    test_threads(QAC_LOSS_HINGE, 0);
+    test_threads(QAC_LOSS_HINGE, 1);
+    test_threads(QAC_LOSS_HINGE, 100);
 }

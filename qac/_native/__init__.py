@@ -24,6 +24,8 @@ from qac._native.base import (
     NODE_CLUSTERED,
     NODE_CLUSTERS,
     NODE_LEAF,
+    RECALLED,
+    TERM_BIAS,
     TERM_BIGRAM,
     TERM_CHARS,
     TERM_QUERY,
@@ -40,7 +42,7 @@ from qac._native.composer import ComposerArrays, NgramArrays
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
 from qac._native.strings import common_prefixes, decode_label, encode_labels, word_slots
-from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train_softmax
+from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
     "CHILD_LABEL",
@@ -62,6 +64,8 @@ __all__ = [
     "NODE_CLUSTERS",
     "NODE_LEAF",
     "NO_ID",
+    "RECALLED",
+    "TERM_BIAS",
     "TERM_BIGRAM",
     "TERM_CHARS",
     "TERM_QUERY",
@@ -91,7 +95,7 @@ __all__ = [
     "decode_label",
     "encode_labels",
     "terms",
-    "train_softmax",
+    "train",
     "vectorize",
     "word_slots",
 ]

@@ -6,10 +6,24 @@ import struct
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from qac._native._core import ffi, lib
-from qac._native.base import F32, F64, I8, MAX_LABEL_BYTES, MAX_TERMS, NO_ID, U8, U16, U32, U64, check, pointer
+from qac._native.base import (
+    F32,
+    F64,
+    I8,
+    LOSSES,
+    MAX_LABEL_BYTES,
+    MAX_TERMS,
+    NO_ID,
+    U8,
+    U16,
+    U32,
+    U64,
+    check,
+    pointer,
+)
 from qac._native.composer import ComposerArrays, composer_fields
 from qac._native.features import VectorizerConfig, Vocabulary, vectorizer_struct, vocabulary_fields
 from qac._native.training import TreeArrays, tree_fields
@@ -36,6 +50,9 @@ class ModelArrays:
     entry_weight: I8
     repeat_weight: float
     recall: Sequence[float]
+    loss: Literal["softmax", "hinge"] = "softmax"
+    filters: bool = False
+    """Whether the prefix filters answers, rather than constraining the search."""
     composer: ComposerArrays | None = None
 
 
@@ -63,7 +80,7 @@ class Step:
 
 
 # `qac_answer`: reading all at once is several times faster than field by field.
-_ANSWER: Final = struct.Struct("<IIIII4xdd")
+_ANSWER: Final = struct.Struct("<IIIII4xddd")
 assert _ANSWER.size == ffi.sizeof("qac_answer")
 
 
@@ -123,6 +140,8 @@ class Model:
         parts.entries = len(arrays.entry_child)
         parts.repeat_weight = arrays.repeat_weight
         parts.recall = list(arrays.recall)
+        parts.loss = LOSSES[arrays.loss]
+        parts.filters = arrays.filters
         # from_buffer pins each array for as long as its pointer object lives.
         composer = composer_fields(arrays.composer) if arrays.composer else None
         if composer:
@@ -144,11 +163,11 @@ class Model:
 
     def complete(
         self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
-    ) -> list[tuple[str, float, int, int, float]]:
+    ) -> list[tuple[str, float, int, int, float, float]]:
         """Return up to ``k`` answers, best first.
 
-        Each is its text, its score, its source, how many bytes of the text the prefix stands for, and how much of the
-        score is the composer's. ``options``: COMPOSE, CORRECT or both.
+        Each is its text, its score, its source, how many bytes of the text the prefix stands for, how much of the score
+        is the composer's, and how much is there because the session asked it before. ``options``: COMPOSE, CORRECT or both.
         """
         b = self._buffers(k)
         code = lib.qac_complete(
@@ -174,8 +193,8 @@ class Model:
         answers = b.answers_view[: n * _ANSWER.size]
         text = b.view[: answers_end(b.answers, n)]
         return [
-            (text[begin:end].decode(), score, source, meant, share)
-            for _, begin, end, source, meant, score, share in _ANSWER.iter_unpack(answers)
+            (text[begin:end].decode(), score, source, meant, composed, recalled)
+            for _, begin, end, source, meant, score, composed, recalled in _ANSWER.iter_unpack(answers)
         ]
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
@@ -199,7 +218,7 @@ class Model:
     def explain(self, prefix: bytes, session: bytes, label: int, options: int = 0) -> tuple[list[Feature], list[Step]]:
         """Return the request's features and the steps from the root to ``label``: the tree's part of its score."""
         max_steps, max_pushes = 4096, 1 << 16
-        features = ffi.new("qac_feature[]", 2 * MAX_TERMS)
+        features = ffi.new("qac_feature[]", 2 * MAX_TERMS + 1)
         steps, pushes = ffi.new("qac_step[]", max_steps), ffi.new("qac_push[]", max_pushes)
         n_features, n_steps, n_pushes = (ffi.new("uint32_t *") for _ in range(3))
         check(

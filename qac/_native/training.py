@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from qac._native._core import ffi, lib
-from qac._native.base import F32, U16, U32, U64, check, pointer
+from qac._native.base import F32, LOSSES, U16, U32, U64, check, pointer
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,19 @@ class TrainingState:
     loss_start: float
 
 
-def train_softmax(
+def train(
     tree: TreeArrays,
     examples: ExampleArrays,
     *,
+    loss: Literal["softmax", "hinge"],
     l2: float,
     tolerance: float,
     max_passes: int,
     threads: int,
     prune: float,
+    positive_cost: float = 1.0,
+    negative_cost: float = 1.0,
+    matcher_beam: int = 0,
     watch: Callable[[TrainingState], None],
 ) -> RankerArrays:
     """Train in the background while the calling thread runs ``watch`` a few times a second.
@@ -101,7 +105,17 @@ def train_softmax(
         "example_weight": pointer("float[]", examples.example_weight),
     }
     c_examples = ffi.new("qac_examples *", example_fields)
-    options = {"l2": l2, "tolerance": tolerance, "max_passes": max_passes, "threads": threads, "prune": prune}
+    options = {
+        "loss": LOSSES[loss],
+        "l2": l2,
+        "tolerance": tolerance,
+        "max_passes": max_passes,
+        "threads": threads,
+        "prune": prune,
+        "positive_cost": positive_cost,
+        "negative_cost": negative_cost,
+        "matcher_beam": matcher_beam,
+    }
     c_training = ffi.new("qac_training *", options)
     state = ffi.new("qac_progress *")
     out = ffi.new("qac_rankers **")
@@ -109,7 +123,7 @@ def train_softmax(
     finished = threading.Event()
 
     def work() -> None:
-        code.append(lib.qac_train_softmax(c_tree, c_examples, c_training, state, out))
+        code.append(lib.qac_train(c_tree, c_examples, c_training, state, out))
         finished.set()
 
     def report() -> None:

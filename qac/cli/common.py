@@ -86,7 +86,9 @@ def add_correct_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_completer(path: str | None, *, beam: int = 0, compose: bool = True, correct: bool = True) -> Completer:
+def load_completer(
+    path: str | None, *, beam: int | None = None, compose: bool = True, correct: bool = True
+) -> Completer:
     """Open the model at ``path``, or the default one."""
     from qac.completer import Completer, default_model_path
 

@@ -62,8 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beam",
         type=whole_number(0, _MAX_BEAM),
-        default=0,
-        help="tree nodes kept per round of the search; 0: exact (default: %(default)s)",
+        help="tree nodes kept per round of the search; 0: exact (default: as the model was trained to be searched)",
     )
     parser.add_argument("--explain", action="store_true", help="say why each completion came")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -162,7 +161,9 @@ def _format_explanation(e: Explanation) -> str:
     for step in e.steps:
         if step.alternatives < 2:
             continue
-        pushes = ", ".join(f"{p.text!r} {p.weight:+.2f}" for p in step.pushes[:5])
+        pushes = ", ".join(
+            f"{p.text!r} {p.weight:+.2f}" if p.text else f"{p.kind} {p.weight:+.2f}" for p in step.pushes[:5]
+        )
         lines.append(
             f"    {step.what}: {step.prior:.1%} -> {step.probability:.1%} of {step.alternatives} ways"
             + (f"  pushed by {pushes}" if pushes else "")

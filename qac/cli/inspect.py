@@ -126,9 +126,12 @@ def describe_query(model: LoadedModel, text: str) -> dict[str, Any]:
 
 def _format_model(d: dict[str, Any]) -> str:
     from qac.cli.common import format_columns
+    from qac.config import IndexConfig
 
     labels = d["labels"]
     index, ranker = d["config"]["index"], d["config"]["ranker"]
+    resolved = IndexConfig(**index).resolved_depth
+    depth = f", depth {resolved}" if resolved else ""
     lines = [
         f"{d['model']}: {labels:,} queries, {d['bytes']:,} bytes ({d['bytes'] / labels:.1f} a query), "
         f"fingerprint {d['fingerprint']}, made by qac {d['qac']}",
@@ -137,7 +140,7 @@ def _format_model(d: dict[str, Any]) -> str:
             [("section", "bytes", "a query"), *((n, f"{s:,}", f"{s / labels:.1f}") for n, s in d["sections"].items())]
         ),
         "",
-        f"index {index['kind']}, depth {index['depth']}, max_leaf {index['max_leaf']}, branching {index['branching']}; "
+        f"index {index['kind']}{depth}, max_leaf {index['max_leaf']}, branching {index['branching']}; "
         f"rankers {ranker['loss']}, l2 {ranker['l2']:g}, {d['weights']:,} weights",
         f"{d['tree']['nodes']:,} nodes",
         format_columns(

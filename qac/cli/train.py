@@ -29,6 +29,7 @@ examples:
   qac train data/train.jsonl --valid data/valid.jsonl --out my.qac --verbose
   qac train data/train.jsonl --out trie.qac --index trie --l2 0.3
   qac train data/train.jsonl --valid data/valid.jsonl --out my.qac --tune --tune-budget 10m
+  qac train data/train.jsonl --out published.qac --preset kdd21-hybrid3
 
 The same examples and options give the same file, byte for byte, for any number of threads.
 
@@ -36,6 +37,8 @@ The same examples and options give the same file, byte for byte, for any number 
 keeps what is better on the validation examples beyond chance. At the end it prints the options that train the same
 model without it. How many trials a budget of time allows differs between machines; --tune-trials gives the same
 everywhere. Ctrl-C ends the trials, and the best settings so far are used.
+
+presets (the configurations that Yadav et al., KDD 2021, compare):
 """
 
 _SETTING: Final = "config."
@@ -52,13 +55,22 @@ _STOPPED: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac train``."""
-    from qac.config import IndexKind
+    from qac.config import Embedding, IndexKind, Loss
+    from qac.presets import PRESETS
 
+    width = max(map(len, PRESETS))
+    parser.epilog = EPILOG + "\n".join(f"  {name:{width}}  {preset.what}" for name, preset in PRESETS.items())
     parser.add_argument("examples", type=Path, metavar="TRAIN", help="examples: the train.jsonl of `qac prep`")
     parser.add_argument("--out", required=True, type=Path, metavar="M", help="the model file to write")
     parser.add_argument("--valid", type=Path, metavar="FILE", help="measure the model on these examples at the end")
     parser.add_argument(
         "--text", choices=PROTOCOLS, help="clean-up of texts (default: as stats.json beside TRAIN says, else default)"
+    )
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        metavar="NAME",
+        help="start from the settings of a preset, which other options change",
     )
     parser.add_argument("--threads", type=whole_number(1), help="threads to train with (default: all processors)")
     parser.add_argument("--json", action="store_true", help="print the closing summary as JSON")
@@ -67,9 +79,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     tree = parser.add_argument_group("label tree")
     _setting(tree, "--index", "index.kind", "kind of tree", choices=get_args(IndexKind))
-    _setting(tree, "--depth", "index.depth", "hybrid: characters that the trie resolves", type=whole_number(1))
+    _setting(
+        tree,
+        "--depth",
+        "index.depth",
+        "characters that a trie resolves or that must link",
+        type=whole_number(1),
+        default="hybrid 3, trie all, mustlink 5",
+    )
     _setting(tree, "--max-leaf", "index.max_leaf", "split nodes with more labels than this", type=whole_number(1))
     _setting(tree, "--branching", "index.branching", "clusters a node is split into", type=whole_number(1))
+    _setting(tree, "--embedding", "index.embedding", "what labels are clustered by", choices=get_args(Embedding))
     _setting(tree, "--seed", "index.seed", "of the clustering", type=whole_number(0))
 
     popularity = parser.add_argument_group("popularity")
@@ -113,10 +133,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     rankers = parser.add_argument_group("rankers")
+    _setting(rankers, "--loss", "ranker.loss", "what is minimised", choices=get_args(Loss))
     _setting(rankers, "--l2", "ranker.l2", "strength of the penalty", type=float)
     _setting(rankers, "--passes", "ranker.max_passes", "most passes over a node", type=whole_number(1))
     _setting(rankers, "--tolerance", "ranker.tolerance", "stop at gains below this share", type=float)
     _setting(rankers, "--prune", "ranker.prune", "leave out weights smaller than this", type=float)
+    _setting(
+        rankers,
+        "--matcher-beam",
+        "ranker.matcher_beam",
+        "hinge: learn also from what a search this wide brings to a node",
+        type=whole_number(0),
+    )
 
     composer = parser.add_argument_group("composer")
     _setting(
@@ -153,7 +181,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _setting(group: Any, flag: str, path: str, text: str, *, default: str | None = None, **options: Any) -> None:
     """Declare an option that sets the field ``path`` of the TrainingConfig.
 
-    It is there in the arguments, under a name that says so, only when given; what is not has its default.
+    It is there in the arguments, under a name that says so, only when given; what is not is as preset or default.
     """
     from qac.config import TrainingConfig, setting
 
@@ -209,7 +237,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.valid:
         print(f"qac: there are no examples in {args.valid}; the model was not measured", file=sys.stderr)
     if tuned:
-        options = ["qac", "train", str(args.examples), "--out", str(args.out), *_options(tuned.config)]
+        options = ["qac", "train", str(args.examples), "--out", str(args.out), *_options(tuned.config, args.preset)]
         summary["tuning"] = {**tuned.to_json(), "command": shlex.join(options)}
     if args.json:
         print(json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False))
@@ -254,13 +282,17 @@ def _check_paths(args: argparse.Namespace) -> None:
 
 
 def _config(args: argparse.Namespace) -> TrainingConfig:
-    from qac.config import TrainingConfig, with_setting
+    from qac.config import with_settings
 
-    config = TrainingConfig(text=text_protocol(args.text, args.examples))
-    for name, value in vars(args).items():
-        if name.startswith(_SETTING):
-            config = with_setting(config, name.removeprefix(_SETTING), value)
-    return config
+    given = {name.removeprefix(_SETTING): value for name, value in vars(args).items() if name.startswith(_SETTING)}
+    return with_settings(_start(args.preset), {"text": text_protocol(args.text, args.examples), **given})
+
+
+def _start(preset: str | None) -> TrainingConfig:
+    from qac.config import TrainingConfig
+    from qac.presets import PRESETS
+
+    return PRESETS[preset].config if preset else TrainingConfig()
 
 
 def _show_trial(trial: Trial) -> None:
@@ -270,13 +302,14 @@ def _show_trial(trial: Trial) -> None:
     _log(f"{tried:<24}  MRR@10 {trial.mrr:.4f}  {compared:<16}  {kept:<4}  {trial.seconds:6.1f} s")
 
 
-def _options(config: TrainingConfig) -> list[str]:
-    """Return the options that set what ``config`` does not have by default."""
-    from qac.config import TrainingConfig, setting
+def _options(config: TrainingConfig, preset: str | None) -> list[str]:
+    """Return the options that set what ``config`` does not have by default or by a preset."""
+    from qac.config import setting
 
-    default = TrainingConfig()
+    start = _start(preset)
     values = {path: setting(config, path) for path in _FLAGS}
-    return [word for path, v in values.items() if v != setting(default, path) for word in _option(path, v)]
+    changed = [word for path, v in values.items() if v != setting(start, path) for word in _option(path, v)]
+    return ["--preset", preset, *changed] if preset else changed
 
 
 def _option(path: str, value: Any) -> list[str]:

@@ -68,3 +68,10 @@ class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         row_end, ids, values = _native.vectorize(self.config(), self.vocabulary_, documents)
         indptr = np.concatenate([np.zeros(1, np.int64), row_end.astype(np.int64)])
         return sparse.csr_matrix((values, ids.astype(np.int32), indptr), shape=(len(documents), self.n_features_))
+
+
+def unit_rows(X: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return ``X`` with each row that is not empty scaled to Euclidean length 1; ``X`` may have no rows at all."""
+    length = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
+    scale = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+    return sparse.csr_matrix((X.data * np.repeat(scale, np.diff(X.indptr)), X.indices, X.indptr), shape=X.shape)

@@ -25,26 +25,31 @@ class BalancedKMeansSplitter:
         One row of Euclidean length 1 per label.
     branching : int
         Number of children, B.
-    max_leaf : int
-        Nodes with at most this many labels stay whole.
     seed : int
     """
 
-    def __init__(self, embedding: sparse.csr_matrix, branching: int, max_leaf: int, seed: int) -> None:
+    def __init__(self, embedding: sparse.csr_matrix, branching: int, seed: int) -> None:
         self._embedding = embedding
         self._branching = branching
-        self._max_leaf = max_leaf
         self._seed = seed
 
-    def __call__(self, labels: Labels) -> Split | None:
-        """Return the parts of ``labels``, or None for a leaf."""
-        if len(labels) <= self._max_leaf:
-            return None
+    def __call__(self, labels: Labels) -> Split:
+        """Return the parts of ``labels``, two or more of them."""
         ids = np.asarray(labels, dtype=np.uint32)
+        return Split([ids[p] for p in self.divide(self._embedding[ids], int(ids[0]))], clusters=True)
+
+    def divide(
+        self, X: sparse.csr_matrix, first: int, weights: npt.NDArray[np.int64] | None = None
+    ) -> list[npt.NDArray[np.intp]]:
+        """Return the parts of the rows of ``X``, ascending in each.
+
+        ``first``: the node's first label. ``weights``: how many labels each row stands for, one if not given; the
+        parts' sums are as alike as whole rows allow.
+        """
         # The draw depends on the node alone, so that the order in which nodes are split does not matter.
-        rng = np.random.default_rng([self._seed, int(ids[0]), len(ids)])
-        parts = _divide(_compact(self._embedding[ids]), np.arange(len(ids)), min(self._branching, len(ids)), rng)
-        return Split([ids[np.sort(p)] for p in parts], clusters=True)
+        rng = np.random.default_rng([self._seed, first, X.shape[0]])
+        parts = _divide(_compact(X), np.arange(X.shape[0]), min(self._branching, X.shape[0]), weights, rng)
+        return [np.sort(p) for p in parts]
 
 
 def _compact(rows: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -54,32 +59,57 @@ def _compact(rows: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def _divide(
-    X: sparse.csr_matrix, rows: npt.NDArray[np.intp], parts: int, rng: np.random.Generator
+    X: sparse.csr_matrix,
+    rows: npt.NDArray[np.intp],
+    parts: int,
+    weights: npt.NDArray[np.int64] | None,
+    rng: np.random.Generator,
 ) -> list[npt.NDArray[np.intp]]:
     if parts == 1:
         return [rows]
     left_parts = (parts + 1) // 2
-    left, right = _halve(X, rows, round(len(rows) * left_parts / parts), rng)
-    return [*_divide(X, left, left_parts, rng), *_divide(X, right, parts - left_parts, rng)]
+    left, right = _halve(X, rows, left_parts, parts, weights, rng)
+    return [
+        *_divide(X, left, left_parts, weights, rng),
+        *_divide(X, right, parts - left_parts, weights, rng),
+    ]
 
 
 def _halve(
-    X: sparse.csr_matrix, rows: npt.NDArray[np.intp], size: int, rng: np.random.Generator
+    X: sparse.csr_matrix,
+    rows: npt.NDArray[np.intp],
+    left_parts: int,
+    parts: int,
+    weights: npt.NDArray[np.int64] | None,
+    rng: np.random.Generator,
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Cut ``rows`` into a part of ``size`` rows and the rest."""
+    """Cut ``rows`` into two that hold ``left_parts`` of all ``parts`` and the rest."""
     part = X[rows]
     first, second = rng.choice(len(rows), 2, replace=False)
     direction = (part[int(first)] - part[int(second)]).toarray().ravel()
+    if not direction.any():  # two equal rows tell nothing apart
+        from_first = part.multiply(part).sum(axis=1).A1 - 2 * (part @ part[int(first)].toarray().ravel())
+        direction = (part[int(first)] - part[int(np.argmax(from_first))]).toarray().ravel()
     before: npt.NDArray[np.intp] | None = None
-    order = np.arange(len(rows))
+    order, size = np.arange(len(rows)), 0
     for _ in range(_ROUNDS):
         order = np.argsort(-(part @ direction), kind="stable")
+        size = _cut(len(rows), left_parts, parts, None if weights is None else weights[rows[order]])
         left = np.sort(order[:size])
         if before is not None and np.array_equal(left, before):
             break
         before = left
         direction = _centroid(part, order[:size]) - _centroid(part, order[size:])
     return rows[order[:size]], rows[order[size:]]
+
+
+def _cut(n: int, left_parts: int, parts: int, weights: npt.NDArray[np.int64] | None) -> int:
+    """Return how many of ``n`` rows, in the order of ``weights``, come nearest to their share; enough for each part."""
+    if weights is None:
+        return round(n * left_parts / parts)
+    sums = np.cumsum(weights)
+    nearest = int(np.argmin(np.abs(sums - sums[-1] * (left_parts / parts)))) + 1
+    return min(max(nearest, left_parts), n - (parts - left_parts))
 
 
 def _centroid(part: sparse.csr_matrix, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:

@@ -55,10 +55,14 @@ class LabelTree:
             return self.arrays.members[n["lo"] : n["hi"]]
         return np.arange(n["lo"], n["hi"], dtype=np.uint32)
 
+    def is_leaf(self, node: int) -> bool:
+        """Return whether a node's children are its labels."""
+        return bool(self.arrays.node["flags"][node] & NODE_LEAF)
+
     def children(self, node: int) -> list[int]:
         """Return a node's children: a node's number, or ``~label`` (negative) for a label."""
         n = self.arrays.node[node]
-        if n["flags"] & NODE_LEAF:
+        if self.is_leaf(node):
             return [~int(label) for label in self.labels(node)]
         refs = self.arrays.children[n["child"] : n["child"] + n["n_children"]]
         return [~int(ref & (CHILD_LABEL - 1)) if ref & CHILD_LABEL else int(ref) for ref in refs]
@@ -123,8 +127,8 @@ def _contains(labels: npt.NDArray[np.uint32], label: int) -> bool:
     return at < len(labels) and int(labels[at]) == label
 
 
-SplitFunction = Callable[[Labels], Split | None]
-"""Gives the parts of a node's labels, or None where the node is a leaf: its children are its labels."""
+SplitFunction = Callable[[Labels, int], Split | None]
+"""Gives the parts of the labels of a node at a level (the root: 0), or None for a leaf: its children are its labels."""
 
 
 @dataclass
@@ -139,10 +143,10 @@ class TreeBuilder:
     def build(self, split: SplitFunction) -> LabelTree:
         """Return the tree that ``split`` makes of all labels."""
         n = len(self.weights)
-        queue: deque[Labels] = deque([range(n)])
+        queue: deque[tuple[Labels, int]] = deque([(range(n), 0)])
         numbered, members_used = 1, 0
         while queue:
-            labels = queue.popleft()
+            labels, level = queue.popleft()
             flags = 0
             if isinstance(labels, range):
                 lo, hi = labels.start, labels.stop
@@ -152,7 +156,7 @@ class TreeBuilder:
                 self.members.append(labels)
                 flags = NODE_CLUSTERED
             first = len(self.children)
-            s = split(labels)
+            s = split(labels, level)
             if s is None:
                 flags |= NODE_LEAF
                 n_children = hi - lo
@@ -166,7 +170,7 @@ class TreeBuilder:
                     else:
                         self.children.append(numbered)
                         numbered += 1
-                        queue.append(part)
+                        queue.append((part, level + 1))
             self.nodes.append((0.0, lo, hi, first, n_children, 0, 0, 0.0, flags))
         tree = LabelTree(
             TreeArrays(

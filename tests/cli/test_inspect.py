@@ -1,12 +1,21 @@
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
+
+from qac.config import IndexConfig, TrainingConfig
 
 
 @pytest.fixture
 def inspect(call_qac, model_path):
     return lambda *options: call_qac("inspect", model_path, *options)
+
+
+def test_the_depth_that_is_not_set_is_the_kinds(call_qac, make_model, examples):
+    for kind, told in (("hybrid", "hybrid, depth 3,"), ("mustlink", "mustlink, depth 5,"), ("trie", "trie, max_leaf")):
+        path = make_model(examples, TrainingConfig(index=IndexConfig(kind)))
+        assert f"index {told}" in call_qac("inspect", path).out
 
 
 def test_description_as_json(inspect, model_path, completer):
@@ -17,7 +26,7 @@ def test_description_as_json(inspect, model_path, completer):
     assert d["fingerprint"] == completer.info()["fingerprint"]
     assert sum(level["labels"] for level in d["tree"]["levels"]) == len(completer)
     assert sum(level["nodes"] for level in d["tree"]["levels"]) == d["tree"]["nodes"]
-    assert d["config"]["index"] == {"kind": "hybrid", "depth": 2, "max_leaf": 2, "branching": 3, "seed": 0}
+    assert d["config"]["index"] == asdict(IndexConfig("hybrid", depth=2, max_leaf=2, branching=3))
     assert d["tree"]["leaf_size"]["max"] <= 2
     assert sum(d["sections"].values()) <= d["bytes"]
     assert d["weights"] > 0

@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from functools import partial
 
 import pytest
 
 import qac.examples
 from qac.completer import Completer
+from qac.config import ComposerConfig, IndexConfig, RankerConfig, TrainingConfig
 from qac.examples import Example
 from qac.model import load_model
+from qac.presets import PRESETS
 from qac.verification import verify_model
 
 
@@ -78,23 +81,65 @@ def test_options_reach_the_model(train):
         *("--index", "kmeans", "--depth", 5, "--max-leaf", 3, "--branching", 4, "--seed", 9, "--history", 2),
         *("--age-decay", 0.25, "--word-weight", 2, "--bigram-weight", 3, "--query-weight", 4, "--use-prefix"),
         *("--l2", 0.5, "--passes", 7, "--tolerance", 0.01, "--prune", 0.03, "--text", "alnum"),
+        *("--embedding", "joint", "--loss", "hinge", "--matcher-beam", 3, "--no-composer"),
     )
     config = load_model(path).meta["config"]
-    assert config["index"] == {"kind": "kmeans", "depth": 5, "max_leaf": 3, "branching": 4, "seed": 9}
-    assert config["ranker"] == {"loss": "softmax", "l2": 0.5, "tolerance": 0.01, "max_passes": 7, "prune": 0.03}
-    del config["index"], config["ranker"]
-    assert (
-        config.items()
-        >= {
-            "text": "alnum",
-            "history": 2,
-            "age_decay": 0.25,
-            "word_weight": 2.0,
-            "bigram_weight": 3.0,
-            "query_weight": 4.0,
-            "use_prefix": True,
-        }.items()
+    expected = TrainingConfig(
+        text="alnum",
+        history=2,
+        age_decay=0.25,
+        word_weight=2.0,
+        bigram_weight=3.0,
+        query_weight=4.0,
+        use_prefix=True,
+        index=IndexConfig("kmeans", 5, 3, 4, 9, "joint"),
+        ranker=RankerConfig("hinge", l2=0.5, tolerance=0.01, max_passes=7, prune=0.03, matcher_beam=3),
+        composer=ComposerConfig(enabled=False),
     )
+    assert config == asdict(expected)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_options_go_over_a_preset_wherever_they_stand(train, before):
+    preset, own = (
+        ("--preset", "kdd21-hybrid3"),
+        ("--max-leaf", 128, "--l2", 0.05, "--no-use-prefix"),
+    )  # own: the defaults
+    _, path = train(*(own + preset if before else preset + own))
+    meta = load_model(path, check=True).meta
+    published = PRESETS["kdd21-hybrid3"].config
+    expected = replace(
+        published,
+        use_prefix=False,
+        index=replace(published.index, max_leaf=128),
+        ranker=replace(published.ranker, l2=0.05),
+    )
+    assert meta["config"] == asdict(expected)
+    assert meta["loss"] == "hinge"
+    assert meta["decoding"] == {"prefix": "filter", "beam": 10}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_trains_a_sound_model_and_is_listed(train, call_qac, name):
+    done, path = train("--preset", name)
+    assert done.status == 0
+    verify_model(load_model(path, check=True))
+    assert all(c.text.startswith("n") for c in Completer.load(path).complete("n", "digital camera"))
+    assert name in call_qac("train", "--help").out
+
+
+def test_a_preset_that_is_none_is_refused(train):
+    done, _ = train("--preset", "kdd22")
+    assert done.status == 2
+    assert "kdd21-hybrid3" in done.err
+
+
+@pytest.mark.parametrize("options", [("--loss", "hinge"), ("--matcher-beam", 3, "--no-composer")])
+def test_settings_that_do_not_go_together_are_refused(train, options):
+    done, path = train(*options)
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert names(path.parent) == []
 
 
 def test_any_number_of_threads_and_any_run_give_the_same_bytes(train, run_qac, example_file, tmp_path):
