@@ -119,7 +119,9 @@ def _telling(tokens: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> npt
     """
     n = len(ends)
     turn = np.random.default_rng(0).permutation(n)
-    pairs = np.unique(tokens.astype(np.int64) * n + np.repeat(turn, np.diff(ends, prepend=0)))  # a query may say it twice
+    pairs = np.unique(
+        tokens.astype(np.int64) * n + np.repeat(turn, np.diff(ends, prepend=0))
+    )  # a query may say it twice
     word, query = np.divmod(pairs, n)
     telling = np.ones(len(word), bool)
     telling[_OF_EACH_WORD:] = word[_OF_EACH_WORD:] != word[:-_OF_EACH_WORD]
