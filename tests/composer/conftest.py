@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -252,3 +252,9 @@ def kneser_ney() -> type[KneserNey]:
 def plain_composer() -> type[PlainComposer]:
     """Return the plain mixture."""
     return PlainComposer
+
+
+@pytest.fixture(scope="session", name="telling")
+def plain_telling() -> Callable[[Sequence[Sequence[str]]], list[int]]:
+    """Return the plain choice of queries."""
+    return telling
