@@ -118,11 +118,31 @@ def _verify_composer(c: ComposerArrays, require: _Require) -> None:
 
 
 def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
-    require(_grouped(g.child_end, g.next), "what follows a context does not ascend")
-    longer = np.arange(len(g.unigram) + 1, len(g.backoff))
-    require(bool((g.shorter < longer).all()), "an n-gram's link does not lead to a shorter one")
     for values in (g.unigram, g.backoff, g.weight):
         require(_probabilities(values), "an n-gram's weight is not a probability")
+    require(_grouped(g.child_end, g.next), "what follows a context does not ascend")
+    symbols, contexts = len(g.unigram) + 1, len(g.child_end)
+    shorter_than = symbols  # nodes of n-grams of fewer symbols
+    for _ in range(g.order - 2):
+        shorter_than = symbols + int(g.child_end[min(shorter_than, contexts) - 1])
+    require(shorter_than == contexts, "the contexts are not all n-grams but the longest")
+    follows = np.repeat(np.arange(contexts), np.diff(g.child_end, prepend=np.uint32(0)))
+    left = 1 - np.bincount(follows, g.weight, contexts)
+    require(
+        bool(np.allclose(g.backoff, left, rtol=0, atol=1e-4)), "the shares of what follows a context do not sum to 1"
+    )
+    # Of each node the last symbol, the n-gram before that and the n-gram without the first; -1: of no symbols.
+    nothing = np.full(symbols, -1)
+    last = np.concatenate([np.arange(symbols), g.next])
+    before = np.concatenate([nothing, follows])
+    shorter = np.concatenate([nothing, g.shorter])
+    links = shorter[symbols:]
+    require(
+        bool((links < contexts).all())
+        and np.array_equal(last[links], last[symbols:contexts])
+        and np.array_equal(before[links], shorter[before[symbols:contexts]]),
+        "an n-gram's link does not lead to the one without its first symbol",
+    )
 
 
 def _names_each_once(slot_id: npt.NDArray[Any], n: int) -> bool:

@@ -3,7 +3,7 @@
 
 const char *const SAMPLE_WORDS[] = {"a", "ab", "bcde", "x", "xy"};
 
-/* Histories newest first; symbol 5 is the end, 6 the start. */
+/* Contexts oldest symbol first; symbol 5 is the end, 6 the start. */
 const sample_ngrams WORD_NGRAMS = {
     .order = 3,
     .words = 5,
@@ -15,29 +15,67 @@ const sample_ngrams WORD_NGRAMS = {
             {1, {6}, 0.5f, 2, {0, 3}, {0.3f, 0.2f}},
             {1, {0}, 0.4f, 3, {1, 3, 5}, {0.2f, 0.2f, 0.2f}},
             {1, {3}, 0.4f, 2, {0, 5}, {0.5f, 0.1f}},
-            {2, {6, 6}, 0.6f, 1, {2}, {0.4f}},
-            {2, {0, 6}, 0.3f, 2, {1, 5}, {0.5f, 0.2f}},
-            {2, {3, 0}, 0.3f, 2, {4, 5}, {0.2f, 0.5f}},
+            {2, {6, 3}, 0.6f, 1, {2}, {0.4f}},
+            {2, {6, 0}, 0.3f, 2, {1, 5}, {0.5f, 0.2f}},
+            {2, {0, 3}, 0.3f, 2, {4, 5}, {0.2f, 0.5f}},
         },
 };
 
-const uint32_t SAMPLE_ALPHABET[] = {'a', 'b', 'x', 'y', 0xE9};
+const uint32_t SAMPLE_ALPHABET[] = {' ', 'a', 'b', 'x', 'y', 0xE9};
 
+/* Symbol 6 is the end, 7 the start. */
 const sample_ngrams CHARACTER_NGRAMS = {
-    .order = 3,
-    .words = 5,
-    .unigram = {0.2f, 0.15f, 0.15f, 0.1f, 0.1f, 0.2f},
+    .order = 4,
+    .words = 6,
+    .unigram = {0.1f, 0.15f, 0.15f, 0.1f, 0.1f, 0.1f, 0.2f},
     .unknown = 0.1,
-    .n_contexts = 5,
+    .n_contexts = 9,
     .context =
         {
-            {1, {6}, 0.5f, 1, {2}, {0.5f}},
-            {1, {2}, 0.3f, 2, {3, 5}, {0.6f, 0.1f}},
-            {1, {3}, 0.5f, 1, {5}, {0.5f}},
-            {2, {2, 6}, 0.3f, 1, {3}, {0.7f}},
-            {2, {3, 2}, 0.4f, 1, {4}, {0.6f}},
+            {1, {7}, 0.5f, 1, {3}, {0.5f}},
+            {1, {0}, 0.4f, 2, {1, 3}, {0.3f, 0.3f}},
+            {1, {3}, 0.3f, 3, {0, 4, 6}, {0.1f, 0.5f, 0.1f}},
+            {1, {4}, 0.5f, 3, {0, 5, 6}, {0.15f, 0.1f, 0.25f}},
+            {2, {7, 3}, 0.3f, 2, {4, 6}, {0.5f, 0.2f}},
+            {2, {0, 3}, 0.5f, 1, {4}, {0.5f}},
+            {2, {3, 4}, 0.4f, 2, {0, 5}, {0.2f, 0.4f}},
+            {3, {7, 3, 4}, 0.25f, 2, {1, 6}, {0.5f, 0.25f}},
+            {3, {0, 3, 4}, 0.5f, 1, {2}, {0.5f}},
         },
 };
+
+static const sample_context *find_context(const sample_ngrams *g, const uint32_t *symbols, uint32_t n)
+{
+    for (uint32_t c = 0; c < g->n_contexts; c++)
+        if (g->context[c].n == n && memcmp(g->context[c].symbols, symbols, n * sizeof *symbols) == 0)
+            return &g->context[c];
+    return NULL;
+}
+
+/* P(symbol | the n symbols of a context); a symbol outside the model gets what the unigrams leave. */
+static double interpolated(const sample_ngrams *g, const uint32_t *symbols, uint32_t n, uint32_t symbol)
+{
+    if (n == 0)
+        return symbol <= g->words ? g->unigram[symbol] : g->unknown;
+    const double shorter = interpolated(g, symbols + 1, n - 1, symbol);
+    const sample_context *c = find_context(g, symbols, n);
+    if (!c)
+        return shorter;
+    double p = c->backoff * shorter;
+    for (uint32_t i = 0; i < c->n_next; i++)
+        p += c->next[i] == symbol ? c->weight[i] : 0;
+    return p;
+}
+
+double sample_probability(const sample_ngrams *g, const uint32_t *before, uint32_t n, uint32_t symbol)
+{
+    uint32_t all[SAMPLE_MOST_SYMBOLS + 1] = {g->words + 1};
+    if (n > SAMPLE_MOST_SYMBOLS)
+        abort();
+    memcpy(all + 1, before, n * sizeof *before);
+    const uint32_t used = n + 1 < g->order - 1 ? n + 1 : g->order - 1;
+    return interpolated(g, all + n + 1 - used, used, symbol);
+}
 
 /* What follows a word in next queries. */
 static const uint32_t ASSOCIATION_END[] = {2, 2, 3, 3, 3}, ASSOCIATION[] = {2, 4, 0};
@@ -51,36 +89,57 @@ double sample_association(uint32_t from, uint32_t to)
     return 0;
 }
 
+typedef struct {
+    uint32_t n, symbols[4];
+} ngram;
+
+static uint32_t number_of(const ngram *node, uint32_t n_nodes, const uint32_t *symbols, uint32_t n)
+{
+    uint32_t i = 0;
+    while (i < n_nodes && (node[i].n != n || memcmp(node[i].symbols, symbols, n * sizeof *symbols) != 0))
+        i++;
+    CHECK(i < n_nodes); /* what is listed must be closed: without its first symbol an n-gram is one too */
+    return i;
+}
+
+/* The trie of the listed contexts, breadth first. */
 static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
 {
-    uint64_t hash[8], slot_hash[16];
-    uint32_t slot_id[16], context_end[8], next[24], n = 0;
-    float backoff[8], weight[24];
-    for (uint32_t c = 0; c < from->n_contexts; c++) {
-        hash[c] = from->context[c].n;
-        for (uint32_t i = 0; i < from->context[c].n; i++)
-            hash[c] = qac_mix(hash[c] ^ from->context[c].history[i]) + 0x9e3779b97f4a7c15ULL;
-        for (uint32_t i = 0; i < from->context[c].n_next; i++, n++) {
-            next[n] = from->context[c].next[i];
-            weight[n] = from->context[c].weight[i];
+    enum { MOST = 48 };
+    ngram node[MOST];
+    uint32_t child_end[MOST], shorter[MOST], next[MOST];
+    float backoff[MOST], weight[MOST];
+    uint32_t nodes = 0, contexts = 0, entries = 0, met = 0;
+    for (; nodes < from->words + 2; nodes++)
+        node[nodes] = (ngram){1, {nodes}};
+    for (; contexts < nodes && node[contexts].n < from->order; contexts++) {
+        const ngram *its = &node[contexts];
+        const sample_context *c = find_context(from, its->symbols, its->n);
+        for (uint32_t i = 0; c && i < c->n_next; i++, entries++) {
+            next[entries] = c->next[i];
+            weight[entries] = c->weight[i];
+            ngram longer = *its;
+            longer.symbols[longer.n++] = c->next[i];
+            node[nodes++] = longer;
         }
-        context_end[c] = n;
-        backoff[c] = from->context[c].backoff;
+        met += c != NULL;
+        backoff[contexts] = c ? c->backoff : 1;
+        child_end[contexts] = entries;
+        if (its->n > 1)
+            shorter[contexts - from->words - 2] = number_of(node, nodes, its->symbols + 1, its->n - 1);
     }
-    CHECK(qac_slots_build(hash, from->n_contexts, slot_hash, slot_id, 16) == QAC_OK);
+    CHECK(met == from->n_contexts); /* nor is a context listed that is no n-gram */
     return (qac_ngrams){
         .order = from->order,
         .words = from->words,
         .unigram = keep(s, "unigram", from->unigram, (from->words + 1) * sizeof *from->unigram),
-        .slot_hash = KEEP(s, slot_hash),
-        .slot_id = KEEP(s, slot_id),
-        .slots = 16,
-        .context_end = keep(s, "context_end", context_end, from->n_contexts * sizeof *context_end),
-        .backoff = keep(s, "backoff", backoff, from->n_contexts * sizeof *backoff),
-        .contexts = from->n_contexts,
-        .next = keep(s, "next", next, n * sizeof *next),
-        .weight = keep(s, "weight", weight, n * sizeof *weight),
-        .entries = n,
+        .child_end = keep(s, "child_end", child_end, contexts * sizeof *child_end),
+        .backoff = keep(s, "backoff", backoff, contexts * sizeof *backoff),
+        .shorter = keep(s, "shorter", shorter, (contexts - from->words - 2) * sizeof *shorter),
+        .contexts = contexts,
+        .next = keep(s, "next", next, entries * sizeof *next),
+        .weight = keep(s, "weight", weight, entries * sizeof *weight),
+        .entries = entries,
     };
 }
 
@@ -127,6 +186,7 @@ sample make_composing_sample(void)
         .copy_some = 0.25,
         .copy_all = 0.45,
         .associate = 0.2,
+        .spelling = 0.3,
         .length_discount = 1,
         .length_scale = 4,
     };

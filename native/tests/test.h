@@ -57,16 +57,18 @@ void *keep(sample *s, const char *name, const void *data, size_t size);
 
 /* An n-gram model as one writes it down. */
 typedef struct {
+    uint32_t n, symbols[3]; /* of the context, oldest first */
+    float backoff;
+    uint32_t n_next, next[3];
+    float weight[3];
+} sample_context;
+
+typedef struct {
     uint32_t order, words;
     float unigram[8];
     double unknown; /* what the unigrams leave */
     uint32_t n_contexts;
-    struct {
-        uint32_t n, history[2]; /* newest first */
-        float backoff;
-        uint32_t n_next, next[3];
-        float weight[3];
-    } context[8];
+    sample_context context[9];
 } sample_ngrams;
 
 /* The same model with a composer of the words a ab bcde x xy, its numbers as in sample_composer.c. */
@@ -75,6 +77,9 @@ extern const char *const SAMPLE_WORDS[];
 extern const sample_ngrams WORD_NGRAMS, CHARACTER_NGRAMS;
 extern const uint32_t SAMPLE_ALPHABET[];
 double sample_association(uint32_t from, uint32_t to);
+/* P(symbol | the first n symbols of a sequence), by what is written down. */
+enum { SAMPLE_MOST_SYMBOLS = 200 };
+double sample_probability(const sample_ngrams *g, const uint32_t *before, uint32_t n, uint32_t symbol);
 
 /* A model of `nodes` leaves with two labels each under one root, without features. */
 sample make_wide_sample(uint32_t nodes);
@@ -91,6 +96,8 @@ void test_labels(void);
 void test_features(void);
 void test_training(void);
 void test_search(void);
+void test_ngrams(void);
+void test_spelling(void);
 void test_compose(void);
 void test_correct(void);
 void test_damage(void);

@@ -4,7 +4,7 @@
 #include "compose.h"
 #include "test.h"
 
-enum { MOST = 8, KNOWN = 5, END = 5, START = 6 };
+enum { MOST = 8, KNOWN = 5, END = 5, OUTSIDE = 7 };
 
 static bool near(double a, double b) { return fabs(a - b) <= 1e-6 * fabs(b); }
 
@@ -34,43 +34,56 @@ static uint32_t symbol_of(const char *word)
     for (uint32_t i = 0; i < KNOWN; i++)
         if (strcmp(SAMPLE_WORDS[i], word) == 0)
             return i;
-    return 99;
+    return OUTSIDE;
 }
 
-/* P(symbol | the last n of history); a symbol outside the model gets what the unigrams leave. */
-static double plain_ngram(const sample_ngrams *g, const uint32_t *newest_first, uint32_t n, uint32_t symbol)
+/* ---- characters ---- */
+
+typedef struct {
+    uint32_t symbol[SAMPLE_MOST_SYMBOLS], n;
+} characters;
+
+static characters characters_of(const qac_composer *c, const char *text, size_t len)
 {
-    if (n == 0)
-        return symbol <= g->words ? g->unigram[symbol] : g->unknown;
-    const double shorter = plain_ngram(g, newest_first, n - 1, symbol);
-    for (uint32_t c = 0; c < g->n_contexts; c++) {
-        if (g->context[c].n != n || memcmp(g->context[c].history, newest_first, n * sizeof *newest_first) != 0)
-            continue;
-        double p = g->context[c].backoff * shorter;
-        for (uint32_t i = 0; i < g->context[c].n_next; i++)
-            p += g->context[c].next[i] == symbol ? g->context[c].weight[i] : 0;
-        return p;
+    characters x = {.n = 0};
+    for (size_t i = 0; i < len; i += (unsigned char)text[i] < 0x80 ? 1 : 2) {
+        const unsigned char *p = (const unsigned char *)text + i;
+        const uint32_t point = *p < 0x80 ? *p : (p[0] & 0x1Fu) << 6 | (p[1] & 0x3Fu);
+        uint32_t symbol = 0;
+        while (symbol < c->character.words && c->alphabet[symbol] != point)
+            symbol++;
+        x.symbol[x.n++] = symbol < c->character.words ? symbol : symbol + 2;
     }
-    return shorter;
+    return x;
 }
 
-/* P(a word outside the vocabulary is spelled so). */
-static double plain_spelling(const char *word)
+/* P(what of the text is behind the first `given` bytes | those). */
+static double plain_spelling(const qac_composer *c, const char *text, size_t given)
 {
-    uint32_t history[2] = {START, START};
+    const characters x = characters_of(c, text, strlen(text));
     double p = 1;
-    for (const unsigned char *c = (const unsigned char *)word; *c; c += *c < 0x80 ? 1 : 2) {
-        const uint32_t point = *c < 0x80 ? *c : (c[0] & 0x1Fu) << 6 | (c[1] & 0x3Fu);
-        uint32_t symbol = KNOWN + 2;
-        for (uint32_t i = 0; i < KNOWN; i++)
-            if (SAMPLE_ALPHABET[i] == point)
-                symbol = i;
-        p *= symbol < KNOWN ? plain_ngram(&CHARACTER_NGRAMS, history, 2, symbol) : 1e-5;
-        history[1] = history[0];
-        history[0] = symbol;
-    }
-    return p * plain_ngram(&CHARACTER_NGRAMS, history, 2, END);
+    for (uint32_t i = characters_of(c, text, given).n; i < x.n; i++)
+        p *= x.symbol[i] < c->character.words ? sample_probability(&CHARACTER_NGRAMS, x.symbol, i, x.symbol[i]) : 1e-5;
+    return p;
 }
+
+/* P(the text is all there is). */
+static double plain_end(const qac_composer *c, const char *text)
+{
+    const characters x = characters_of(c, text, strlen(text));
+    return sample_probability(&CHARACTER_NGRAMS, x.symbol, x.n, c->character.words);
+}
+
+/* P(a space behind the text). */
+static double plain_space(const qac_composer *c, const char *text)
+{
+    const characters x = characters_of(c, text, strlen(text)), space = characters_of(c, " ", 1);
+    return space.symbol[0] < c->character.words
+               ? sample_probability(&CHARACTER_NGRAMS, x.symbol, x.n, space.symbol[0])
+               : 0;
+}
+
+/* ---- words ---- */
 
 static uint32_t place_of(const words_of *w, uint32_t n, const char *word)
 {
@@ -80,14 +93,49 @@ static uint32_t place_of(const words_of *w, uint32_t n, const char *word)
     return n;
 }
 
-/* P(the i-th word, or the end | the words before, the last query). */
-static double plain_word(const qac_composer *c, const words_of *query, uint32_t i, const words_of *last)
+/* A request as one reads it: finished words and the unfinished one, which is empty behind a space. */
+typedef struct {
+    const char *prefix, *partial;
+    words_of typed, last;
+} asked;
+
+static asked read(const char *prefix, const char *last)
 {
-    uint32_t history[2] = {START, START}, copied = 0, behind = 0;
+    asked q = {.prefix = prefix, .partial = strrchr(prefix, ' '), .typed = split(prefix), .last = split(last)};
+    q.partial = q.partial ? q.partial + 1 : prefix;
+    q.typed.n -= *q.partial != 0;
+    return q;
+}
+
+/* P(the text is a word and starts so | it stands where the unfinished word does), or only the latter. */
+static double plain_new_word(const qac_composer *c, const asked *q, const char *text, bool whole)
+{
+    char all[2 * MOST * 32];
+    const size_t head = (size_t)(q->partial - q->prefix);
+    snprintf(all, sizeof all, "%.*s%s", (int)head, q->prefix, text);
+    const double p = plain_spelling(c, all, head);
+    return whole ? p * (plain_end(c, all) + plain_space(c, all)) : p;
+}
+
+static double plain_ngram(const words_of *query, uint32_t i, uint32_t symbol)
+{
+    uint32_t before[MOST + 2];
+    for (uint32_t j = 0; j < i; j++)
+        before[j] = symbol_of(query->word[j]);
+    return sample_probability(&WORD_NGRAMS, before, i, symbol);
+}
+
+/* What copying and associations give, and the share left for the n-grams. */
+typedef struct {
+    double copied, associated, left;
+} plain_sources;
+
+static plain_sources plain_sources_of(const qac_composer *c, const words_of *query, uint32_t i, const words_of *last,
+                                      const char *word)
+{
+    uint32_t copied = 0, behind = i ? UINT32_MAX : 0;
     bool used[MOST + 2] = {false};
     for (uint32_t j = 0; j < i; j++) {
-        history[1] = history[0];
-        history[0] = symbol_of(query->word[j]);
         const uint32_t place = place_of(last, last->n, query->word[j]);
         behind = place < last->n ? place + 1 : UINT32_MAX;
         if (place < last->n) {
@@ -95,31 +143,70 @@ static double plain_word(const qac_composer *c, const words_of *query, uint32_t 
             copied++;
         }
     }
-    const double end = plain_ngram(&WORD_NGRAMS, history, 2, END);
-    if (i == query->n)
-        return end;
     double all = 0, its = 0, associated = 0, sources = 0;
-    const uint32_t symbol = symbol_of(query->word[i]);
     for (uint32_t j = 0; j < last->n; j++) {
         if (!used[j]) {
             all += j == behind ? 3 : 1;
-            its += strcmp(last->word[j], query->word[i]) ? 0 : j == behind ? 3 : 1;
+            its += strcmp(last->word[j], word) ? 0 : j == behind ? 3 : 1;
         }
         const uint32_t from = symbol_of(last->word[j]);
         if (from >= KNOWN)
             continue;
-        associated += sample_association(from, symbol);
+        associated += sample_association(from, symbol_of(word));
         for (uint32_t to = 0; to < KNOWN; to++)
             if (sample_association(from, to) > 0) {
                 sources++;
                 break;
             }
     }
-    const double copy = all == 0 ? 0 : i == 0 ? c->copy_start : copied == 0 ? c->copy_none : copied < i ? c->copy_some : c->copy_all;
-    const double associate = sources > 0 ? c->associate : 0;
-    const double kn = plain_ngram(&WORD_NGRAMS, history, 2, symbol) * (symbol < KNOWN ? 1 : plain_spelling(query->word[i]));
-    return (1 - end) * ((all > 0 ? copy * its / all : 0) + (sources > 0 ? associate * associated / sources : 0)) +
-           (1 - copy - associate) * kn;
+    const double copy = all == 0      ? 0
+                        : i == 0      ? c->copy_start
+                        : copied == 0 ? c->copy_none
+                        : copied < i  ? c->copy_some
+                                      : c->copy_all;
+    const double associate = sources > 0 ? c->associate : 0, going_on = 1 - plain_ngram(query, i, END);
+    return (plain_sources){.copied = all > 0 ? going_on * copy * its / all : 0,
+                           .associated = sources > 0 ? going_on * associate * associated / sources : 0,
+                           .left = 1 - copy - associate};
+}
+
+/* P(the i-th word is this one | the words before, the last query). */
+static double plain_word(const qac_composer *c, const asked *q, const words_of *query, uint32_t i, const char *word)
+{
+    const plain_sources p = plain_sources_of(c, query, i, &q->last, word);
+    const uint32_t symbol = symbol_of(word);
+    const double its = symbol < KNOWN ? 1 : plain_new_word(c, q, word, true);
+    return p.copied + p.associated + p.left * plain_ngram(query, i, symbol) * its;
+}
+
+/* P([p]): the next word starts as the unfinished one. */
+static double plain_begins(const qac_composer *c, const asked *q)
+{
+    const uint32_t n = q->typed.n;
+    const size_t len = strlen(q->partial);
+    double p = plain_sources_of(c, &q->typed, n, &q->last, "").left * plain_ngram(&q->typed, n, OUTSIDE) *
+               plain_new_word(c, q, q->partial, false);
+    for (uint32_t i = 0; i < KNOWN; i++)
+        if (strncmp(SAMPLE_WORDS[i], q->partial, len) == 0)
+            p += plain_word(c, q, &q->typed, n, SAMPLE_WORDS[i]);
+    for (uint32_t i = 0; i < q->last.n; i++)
+        if (symbol_of(q->last.word[i]) >= KNOWN && strncmp(q->last.word[i], q->partial, len) == 0 &&
+            place_of(&q->last, i, q->last.word[i]) == i)
+            p += plain_sources_of(c, &q->typed, n, &q->last, q->last.word[i]).copied;
+    return p;
+}
+
+/* P(w, end) or P(w, more) of the word being typed, the last of `query`. */
+static double plain_typed(const qac_composer *c, const asked *q, const words_of *query, bool ends)
+{
+    const uint32_t i = q->typed.n;
+    const char *const word = query->word[i];
+    char text[2 * MOST * 32];
+    snprintf(text, sizeof text, "%.*s%s", (int)(q->partial - q->prefix), q->prefix, word);
+    const double end = plain_ngram(query, i + 1, END), by_words = plain_word(c, q, query, i, word);
+    const double by_characters = plain_begins(c, q) * plain_spelling(c, text, strlen(q->prefix)) *
+                                 (ends ? plain_end(c, text) : plain_space(c, text));
+    return (1 - c->spelling) * by_words * (ends ? end : 1 - end) + c->spelling * by_characters;
 }
 
 static uint32_t length_of(const char *text)
@@ -130,18 +217,37 @@ static uint32_t length_of(const char *text)
     return n;
 }
 
-static double plain_probability(const qac_composer *c, const char *text, const char *last)
+/* P(text | the last query), asked with the prefix. */
+static double plain_probability(const qac_composer *c, const char *text, const char *prefix, const char *last)
 {
-    const words_of query = split(text), session = split(last);
+    const asked q = read(prefix, last);
+    const words_of query = split(text);
     double p = 1;
-    for (uint32_t i = 0; i <= query.n; i++)
-        p *= plain_word(c, &query, i, &session);
+    bool goes_on = false; /* known that the query does not end here */
+    for (uint32_t i = 0; i < query.n; i++) {
+        if (i == q.typed.n && *q.partial) {
+            p *= plain_typed(c, &q, &query, i + 1 == query.n);
+            goes_on = true;
+            continue;
+        }
+        p *= plain_word(c, &q, &query, i, query.word[i]) / (goes_on ? 1 - plain_ngram(&query, i, END) : 1);
+        goes_on = false;
+    }
+    return goes_on ? p : p * plain_ngram(&query, query.n, END);
+}
+
+static double plain_prefix(const qac_composer *c, const char *prefix, const char *last)
+{
+    const asked q = read(prefix, last);
+    double p = *q.partial ? plain_begins(c, &q) : 1 - plain_ngram(&q.typed, q.typed.n, END);
+    for (uint32_t i = 0; i < q.typed.n; i++)
+        p *= plain_word(c, &q, &q.typed, i, q.typed.word[i]);
     return p;
 }
 
-static double plain_score(const qac_composer *c, const char *text, const char *last)
+static double plain_score(const qac_composer *c, const char *text, const char *prefix, const char *last)
 {
-    return plain_probability(c, text, last) * c->length_scale / pow(length_of(text), c->length_discount);
+    return plain_probability(c, text, prefix, last) * c->length_scale / pow(length_of(text), c->length_discount);
 }
 
 /* ---- the best of all ---- */
@@ -178,14 +284,38 @@ static void rank_all(const qac_composer *c, const char *text, const char *prefix
         if (memcmp(longer, prefix, n) != 0)
             continue;
         if (n == strlen(prefix))
-            note(r, longer, plain_score(c, longer, last));
+            note(r, longer, plain_score(c, longer, prefix, last));
         if (more > 1)
             rank_all(c, longer, prefix, last, words, more - 1, r);
     }
 }
 
-static void test_best(const qac_composer *c, compose_scratch *s)
+/* The word being typed: P(w, end) + P(w, more) is all of P(w). Call after compose. */
+static void check_typed(const qac_composer *c, compose_scratch *s, const char *prefix, const char *last,
+                        const words_of *words)
 {
+    const asked q = read(prefix, last);
+    const context x = context_of(&s->r, &s->r.typed);
+    double sum = 0;
+    for (uint32_t i = 0; i < words->n && *q.partial; i++) {
+        if (strncmp(words->word[i], q.partial, strlen(q.partial)) != 0)
+            continue;
+        words_of query = q.typed;
+        strcpy(query.word[query.n++], words->word[i]);
+        const double ends = plain_typed(c, &q, &query, true), goes_on = plain_typed(c, &q, &query, false);
+        const uint32_t word = word_number(&s->r, words->word[i], strlen(words->word[i]));
+        double end = -1;
+        CHECK(near(typed_probability(&s->r, &s->r.typed, &x, word, &end), ends + goes_on));
+        CHECK(c->spelling > 0 ? near(end, ends / (ends + goes_on)) : end == -1);
+        sum += ends + goes_on;
+    }
+    CHECK(sum <= s->r.in_range * (1 + 1e-6));
+}
+
+/* Returns how many answers have words that were neither known nor said, but spelled. */
+static uint32_t test_best(const qac_composer *c, compose_scratch *s)
+{
+    uint32_t spelled = 0;
     static const char *const prefixes[] = {"", "a", "ab", "x", "a ", "x a", "a x", "xy ", "z", "zb", "x zb", "xq a", "b"};
     static const char *const sessions[] = {"", "a", "x bcde", "zba x", "b\nx zba", "qqq", "a bcde x"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
@@ -207,22 +337,33 @@ static void test_best(const qac_composer *c, compose_scratch *s)
             rank_all(c, "", prefix, last, &words, 4, &wanted);
             compose(s, c, prefix, strlen(prefix), session, strlen(session), BEST, 0);
             CHECK(s->n_best <= BEST);
+            char texts[BEST][64];
             for (uint32_t a = 0; a < s->n_best; a++) {
                 char text[64];
                 const size_t len = compose_text(s, &s->best[a], text, sizeof text - 1);
                 text[len] = 0;
                 CHECK(len > 0 && memcmp(text, prefix, strlen(prefix)) == 0);
-                CHECK(near(s->best[a].probability, plain_probability(c, text, last)));
-                CHECK(near(s->best[a].score, plain_score(c, text, last)));
+                CHECK(near(s->best[a].probability, plain_probability(c, text, prefix, last)));
+                CHECK(near(s->best[a].score, plain_score(c, text, prefix, last)));
                 const composed again = compose_score(s, text, len);
                 CHECK(near(again.score, s->best[a].score) && near(again.probability, s->best[a].probability));
+                /* What is spelled comes besides those that are compared with. */
                 CHECK(s->best[a].score >= wanted.score[a] * (1 - 1e-6));
+                for (uint32_t b = 0; b < a; b++)
+                    CHECK(strcmp(texts[b], text) != 0);
+                strcpy(texts[a], text);
+                const words_of its = split(text);
+                for (uint32_t w = 0; w < its.n; w++)
+                    spelled += place_of(&words, words.n, its.word[w]) == words.n;
             }
-            CHECK(s->n_best == BEST);
+            /* By characters alone nothing follows where they know of no space. */
+            CHECK(s->n_best == BEST || (s->n_best > 0 && c->spelling == 1 && c->alphabet[0] != ' '));
+            check_typed(c, s, prefix, last, &words);
             char longer[64]; /* words of a text that is scored are forgotten */
-            const uint32_t n_local = s->n_local;
+            const uint32_t n_local = s->r.n_local;
             compose_score(s, longer, (size_t)snprintf(longer, sizeof longer, "%sq zq", prefix));
-            CHECK(s->n_local == n_local);
+            CHECK(s->r.n_local == n_local);
+            CHECK(near(s->prefix_probability, plain_prefix(c, prefix, last)));
             /* The prefix's probability is at least that of all found. */
             double sum = 0;
             for (uint32_t a = 0; a < s->n_best; a++)
@@ -233,6 +374,7 @@ static void test_best(const qac_composer *c, compose_scratch *s)
             CHECK(s->n_best == 1 && s->best[0].score == first);
         }
     }
+    return spelled;
 }
 
 /* ---- limits ---- */
@@ -365,15 +507,15 @@ static void test_most_words(const sample *s, compose_scratch *w)
     float weight[32];
     memcpy(next, c.word.next, c.word.entries * sizeof *next);
     memcpy(weight, c.word.weight, c.word.entries * sizeof *weight);
-    const uint32_t entry = c.word.context_end[0]; /* the first of the second context, what follows a */
-    CHECK(next[entry] == 1 && next[entry + 2] == END);
-    next[entry] = 0;
-    weight[entry] = 0.9f;
-    weight[entry + 1] = 0;
-    weight[entry + 2] = 0.01f;
+    CHECK(c.word.child_end[0] == 3 && next[0] == 1 && next[2] == END); /* what follows a */
+    next[0] = 0;
+    weight[0] = 0.9f;
+    weight[1] = 0;
+    weight[2] = 0.01f;
     c.word.next = next;
     c.word.weight = weight;
     c.word.order = 2;
+    c.word.contexts = c.word.words + 2;
     compose(w, &c, "a", 1, "", 0, 200, 0);
     uint32_t most = 0;
     for (uint32_t i = 0; i < w->n_best; i++) {
@@ -403,12 +545,19 @@ void test_compose(void)
     CHECK(qac_model_open(&s.parts, &m) == QAC_OK && qac_scratch_new(m, &w) == QAC_OK);
     compose_scratch *c = compose_scratch_new(&s.parts.composer);
     static const double discounts[] = {0, 1, 0.5};
-    for (int i = 0; i < 3; i++) {
-        qac_composer composer = s.parts.composer;
-        composer.length_discount = discounts[i];
-        composer.length_scale = i ? 4 : 1;
-        test_best(&composer, c);
-    }
+    static const double spellings[] = {0, 0.3, 1};
+    /* Where no query has a space characters do not know of one. */
+    static const uint32_t no_space[] = {'!', 'a', 'b', 'x', 'y', 0xE9};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            qac_composer composer = s.parts.composer;
+            composer.length_discount = discounts[i];
+            composer.length_scale = i ? 4 : 1;
+            composer.spelling = spellings[j];
+            CHECK(test_best(&composer, c) > 0 || composer.spelling == 0);
+            composer.alphabet = no_space;
+            CHECK(test_best(&composer, c) > 0 || composer.spelling == 0);
+        }
     test_rounds(&s.parts.composer, c);
     test_most_words(&s, c);
     compose_scratch_free(c);

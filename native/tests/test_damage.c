@@ -48,9 +48,12 @@ static void root_of_clusters(sample *s) { nodes_of(s)[0].flags = QAC_NODE_CLUSTE
 static void composer_of_one_symbol(sample *s) { s->parts.composer.word.order = 1; }
 static void composer_of_too_many_symbols(sample *s) { s->parts.composer.word.order = 9; }
 static void composer_without_words(sample *s) { s->parts.composer.word.words = 0; }
-static void contexts_no_power_of_two(sample *s) { s->parts.composer.character.slots = 3; }
+static void fewer_contexts_than_symbols(sample *s) { s->parts.composer.character.contexts = 7; }
+static void too_many_entries(sample *s) { s->parts.composer.word.entries = QAC_CHILD_LABEL; }
+static void too_many_words(sample *s) { s->parts.composer.word.words = QAC_CHILD_LABEL; }
 static void words_no_power_of_two(sample *s) { s->parts.composer.word_slots = 6; }
 static void no_such_word(sample *s) { ((uint32_t *)s->parts.composer.word.next)[0] = 6; }
+static void no_such_character(sample *s) { ((uint32_t *)s->parts.composer.character.next)[3] = 7; }
 static void no_such_frequent_word(sample *s) { ((uint32_t *)s->parts.composer.frequent)[4] = 5; }
 static void no_such_association(sample *s) { ((uint32_t *)s->parts.composer.association)[0] = 5; }
 static void share_too_large(sample *s) { s->parts.composer.share = 1.5; }
@@ -62,7 +65,14 @@ static void copies_too_often(sample *s) { s->parts.composer.copy_some = 0.9; }
 static void copies_not_a_number(sample *s) { s->parts.composer.copy_start = NAN; }
 static void copies_less_than_never(sample *s) { s->parts.composer.copy_all = -0.1; }
 static void copies_none_negative(sample *s) { s->parts.composer.copy_none = -0.1; }
+static void older_negative(sample *s) { s->parts.composer.older[0] = -0.1; }
+static void older_too_often(sample *s) { s->parts.composer.older[QAC_MAX_AGE - 1] = 1.1; }
+static void older_not_a_number(sample *s) { s->parts.composer.older[1] = NAN; }
+static void recalls_too_often(sample *s) { s->parts.recall[QAC_MAX_AGE - 1] = 1.1; }
 static void associates_negative(sample *s) { s->parts.composer.associate = -0.1; }
+static void spelling_negative(sample *s) { s->parts.composer.spelling = -0.1; }
+static void spelling_too_large(sample *s) { s->parts.composer.spelling = 1.1; }
+static void spelling_not_a_number(sample *s) { s->parts.composer.spelling = NAN; }
 static void length_discount_not_a_number(sample *s) { s->parts.composer.length_discount = NAN; }
 static void length_scale_infinite(sample *s) { s->parts.composer.length_scale = INFINITY; }
 
@@ -76,10 +86,12 @@ static void test_open(void)
         no_mass, negative_mass, mass_not_a_number, leaf_with_fewer_children, children_beyond_the_end,
         children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
         node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,
-        composer_of_one_symbol, composer_of_too_many_symbols, composer_without_words, contexts_no_power_of_two,
-        words_no_power_of_two, no_such_word, no_such_frequent_word, no_such_association, share_too_large,
-        share_not_a_number, new_query_never, new_query_not_a_number, unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never,
-        copies_none_negative, associates_negative, length_discount_not_a_number, length_scale_infinite,
+        composer_of_one_symbol, composer_of_too_many_symbols, composer_without_words, fewer_contexts_than_symbols,
+        too_many_entries, too_many_words, no_such_character, words_no_power_of_two, no_such_word, no_such_frequent_word,
+        no_such_association, share_too_large, share_not_a_number, new_query_never, new_query_not_a_number,
+        unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never, copies_none_negative,
+        older_negative, older_too_often, older_not_a_number, recalls_too_often, associates_negative, spelling_negative,
+        spelling_too_large, spelling_not_a_number, length_discount_not_a_number, length_scale_infinite,
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         sample s = make_composing_sample();
@@ -156,6 +168,44 @@ static void test_every_byte(void)
     free_sample(&s);
 }
 
+static void use_with(const sample *s, uint32_t *at, uint32_t wrong)
+{
+    const uint32_t right = *at;
+    *at = wrong;
+    use(s);
+    *at = right;
+}
+
+/* Links that lead forward, back to themselves, in a circle or outside; children of nodes that are others', or none. */
+static void test_tries(void)
+{
+    sample s = make_composing_sample();
+    const qac_ngrams *const models[] = {&s.parts.composer.word, &s.parts.composer.character};
+    for (int m = 0; m < 2; m++) {
+        const qac_ngrams *g = models[m];
+        const uint32_t first = g->words + 2, links = g->contexts - first;
+        uint32_t *shorter = (uint32_t *)g->shorter, *child_end = (uint32_t *)g->child_end;
+        const uint32_t wrong[] = {0, g->words, g->words + 1, first, g->contexts - 1, g->contexts, g->entries,
+                                  first + g->entries, QAC_CHILD_LABEL, UINT32_MAX - 1, UINT32_MAX};
+        for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
+            for (uint32_t i = 0; i < links; i++)
+                use_with(&s, &shorter[i], wrong[w]);
+            for (uint32_t i = 0; i < g->contexts; i++)
+                use_with(&s, &child_end[i], wrong[w]);
+        }
+        uint32_t kept[32];
+        CHECK(links <= 32);
+        memcpy(kept, shorter, links * sizeof *kept);
+        for (uint32_t by = 0; by < links; by++) { /* 0: each to itself */
+            for (uint32_t i = 0; i < links; i++)
+                shorter[i] = first + (i + by) % links;
+            use(&s);
+        }
+        memcpy(shorter, kept, links * sizeof *kept);
+    }
+    free_sample(&s);
+}
+
 /* Several at once. */
 static void test_random_bytes(void)
 {
@@ -177,5 +227,6 @@ void test_damage(void)
 {
     test_open();
     test_every_byte();
+    test_tries();
     test_random_bytes();
 }

@@ -117,13 +117,15 @@ def _telling(tokens: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> npt
 
     All queries would say the same words again and again: no better, and ten times as much where queries are templated.
     """
-    query = np.repeat(np.random.default_rng(0).permutation(len(ends)), np.diff(ends, prepend=0))
-    order = np.lexsort((query, tokens))
-    word = tokens[order]
+    n = len(ends)
+    turn = np.random.default_rng(0).permutation(n)
+    pairs = np.unique(
+        tokens.astype(np.int64) * n + np.repeat(turn, np.diff(ends, prepend=0))
+    )  # a query may say it twice
+    word, query = np.divmod(pairs, n)
     telling = np.ones(len(word), bool)
     telling[_OF_EACH_WORD:] = word[_OF_EACH_WORD:] != word[:-_OF_EACH_WORD]
-    place = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
-    return np.unique(place[order[telling]])
+    return np.unique(np.argsort(turn)[query[telling]])
 
 
 def _spell(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:

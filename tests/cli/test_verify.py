@@ -1,7 +1,10 @@
+import random
+
 import numpy as np
 import pytest
 
 from qac import _native
+from qac.modelfile import SectionFile
 
 
 def test_a_sound_model(call_qac, model_path, completer):
@@ -97,16 +100,17 @@ def node(field, index, value):
         ("composer.assoc_weight", "<f4", assign(0, 1.5)),
         ("word.unigram", "<f4", assign(0, -1)),
         ("word.unigram", "<f4", assign(0, np.nan)),
-        ("word.slot_id", "<u4", lambda ids: ids.__setitem__(ids == 0, 1)),
-        ("word.context_end", "<u4", assign(0, 1 << 30)),
-        ("word.context_end", "<u4", assign(-1, 0)),
+        ("word.child_end", "<u4", assign(0, 1 << 30)),
+        ("word.child_end", "<u4", assign(-1, 0)),
         ("word.backoff", "<f4", assign(0, np.inf)),
+        ("word.backoff", "<f4", assign(1, 0.123)),
+        ("word.shorter", "<u4", assign(0, 1 << 30)),
         ("word.next", "<u4", lambda symbols: symbols.__setitem__(slice(None), 0)),
         ("word.weight", "<f4", assign(0, np.nan)),
-        ("char.slot_id", "<u4", lambda ids: ids.__setitem__(ids == 0, 1)),
-        ("char.context_end", "<u4", assign(3, 0)),
+        ("char.child_end", "<u4", assign(3, 0)),
         ("char.next", "<u4", lambda symbols: symbols.__setitem__(slice(None), 0)),
         ("char.weight", "<f4", assign(0, 2)),
+        ("char.weight", "<f4", assign(0, 0.999)),
     ],
 )
 def test_contradictions_behind_right_checksums(call_qac, tamper, section, dtype, change):
@@ -114,6 +118,34 @@ def test_contradictions_behind_right_checksums(call_qac, tamper, section, dtype,
     done = call_qac("verify", path)
     assert (done.status, done.err.count("\n")) == (1, 1), done
     assert f"{path} is damaged" in done.err
+
+
+@pytest.mark.parametrize("model", ["word", "char"])
+def test_an_n_gram_has_one_right_link(call_qac, model_path, tamper, model):
+    file = SectionFile(model_path)
+    links = file.array(f"{model}.shorter", "<u4")
+    symbols = file.array(f"{model}.unigram", "<f4").size + 1
+    rng = random.Random(0)
+    # One that is too short (the link's own link: its last symbol is right), neighbours, and any other.
+    wrong = [(i, links[at - symbols]) for i, at in enumerate(links.tolist()) if at >= symbols][-10:]
+    wrong += [(i, links[i] + 1) for i in rng.sample(range(len(links)), 5)]
+    wrong += [
+        (i, rng.choice([x for x in range(symbols + len(links)) if x != links[i]])) for i in range(0, len(links), 97)
+    ]
+    for i, link in wrong:
+        done = call_qac("verify", tamper(**{f"{model}__shorter": edit("<u4", assign(i, link))}))
+        assert done.status == 1
+        assert "link" in done.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"word_order": 3', b'"word_order": 4'), (b'"character_order": 7', b'"character_order": 6')]
+)
+def test_an_order_that_is_not_the_trie_s(call_qac, tamper, old, new):
+    path = tamper(meta=lambda meta: meta.replace(old, new, 1))
+    done = call_qac("verify", path)
+    assert done.status == 1
+    assert "contexts are not all" in done.err
 
 
 def test_what_is_not_there(call_qac, tmp_path):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pytest
 
 from qac.config import ComposerConfig
 from qac.examples import Example
 from qac.labels import LabelTable
 
-START, END, NOWHERE = "<start>", "<end>", "<outside>"
+START, END = "<start>", "<end>"
 
 
 class KneserNey:
@@ -20,17 +21,17 @@ class KneserNey:
 
     def __init__(self, sequences: Iterable[tuple[Sequence[object], int]], order: int) -> None:
         self.order = order
-        longest: Counter[tuple[object, ...]] = Counter()
+        seen: dict[int, Counter[tuple[object, ...]]] = {n: Counter() for n in range(1, order + 1)}
         for sequence, weight in sequences:
-            padded = [START] * (order - 1) + list(sequence) + [END]
-            for i in range(order - 1, len(padded)):
-                longest[tuple(padded[i - order + 1 : i + 1])] += weight
-        self.counts = {order: longest}
-        for n in range(order - 1, 0, -1):
-            shorter: Counter[tuple[object, ...]] = Counter()
-            for gram, count in self.counts[n + 1].items():
-                shorter[gram[1:]] += count if gram[1] == START else 1
-            self.counts[n] = shorter
+            framed = [START, *sequence, END]
+            for n in seen:
+                for i in range(len(framed) - n + 1):
+                    seen[n][tuple(framed[i : i + n])] += weight
+        del seen[1][(START,)]  # nothing leads to the start
+        self.counts = {order: seen[order]}
+        for n in range(1, order):
+            before = Counter(gram[1:] for gram in seen[n + 1])  # different symbols before each
+            self.counts[n] = Counter({g: c if g[0] == START else before[g] for g, c in seen[n].items()})
         self.discounts = {n: self._discounts(self.counts[n].values()) for n in self.counts}
         self.continuations: dict[tuple[object, ...], dict[object, int]] = defaultdict(dict)
         for counts in self.counts.values():
@@ -54,7 +55,7 @@ class KneserNey:
 
     def history(self, before: Sequence[object]) -> tuple[object, ...]:
         """Return what of a sequence counts for its next symbol."""
-        return tuple([START] * self.order + list(before))[-(self.order - 1) :]
+        return (START, *before)[-(self.order - 1) :]
 
     def probability(self, symbol: object, history: tuple[object, ...]) -> float:
         """Return P(symbol | history); a symbol that is in no sequence has none."""
@@ -71,17 +72,33 @@ class KneserNey:
         return math.prod(self.freed(history[i:]) for i in range(len(history) + 1) if history[i:] in self.continuations)
 
 
+def telling(queries: Sequence[Sequence[str]]) -> list[int]:
+    """Return which queries show how words are written: of those with a word the first two to be drawn."""
+    turn = np.random.default_rng(0).permutation(len(queries))
+    having: dict[str, list[int]] = defaultdict(list)
+    for i in sorted(range(len(queries)), key=turn.__getitem__):
+        for word in set(queries[i]):
+            having[word].append(i)
+    return sorted({i for places in having.values() for i in places[:2]})
+
+
 class PlainComposer:
-    """The mixture of n-grams, copied and associated words, for one last query."""
+    """The mixture of n-grams, copied and associated words, and of characters in the word being typed.
+
+    For one last query. ``head``: the finished words of a prefix with the space behind each; new words are spelled as if
+    they stood there.
+    """
 
     def __init__(self, examples: Sequence[Example], config: ComposerConfig, last: str) -> None:
         self.config = config
+        assert config.spelling is not None
+        self.characters_share: float = config.spelling
         labels = LabelTable.from_examples(examples)
         weights = [max(1, min(int(c), config.count_cap)) for c in labels.counts]
         queries = [t.split(" ") for t in labels.texts]
         self.words = sorted({w for q in queries for w in q})
         self.by_words = KneserNey(zip(queries, weights, strict=True), config.order)
-        self.by_characters = KneserNey(((w, 1) for w in self.words if len(w) <= 40), config.character_order)
+        self.by_characters = KneserNey(((labels.texts[i], 1) for i in telling(queries)), config.character_order)
         self.last = list(dict.fromkeys(last.split(" "))) if last else []
         self.associated = self._associated(examples)
 
@@ -96,13 +113,21 @@ class PlainComposer:
                 sources.append({w: n / after.total() for w, n in kept.items()})
         return {w: sum(s.get(w, 0) for s in sources) / len(sources) for w in {w for s in sources for w in s}}
 
-    def spelling(self, word: str, whole: bool = True) -> float:
-        """Return the probability that a word outside the vocabulary is ``word``, or begins so."""
+    def spelling(self, text: str, before: str) -> float:
+        """Return the probability that the characters of ``text`` come behind those of ``before``."""
         m, p = self.by_characters, 1.0
-        for i, character in enumerate(word):
-            known = m.probability(character, m.history(word[:i]))
+        for i, character in enumerate(text):
+            known = m.probability(character, m.history(before + text[:i]))
             p *= known if (character,) in m.counts[1] else 1e-5
-        return p * m.probability(END, m.history(word)) if whole else p
+        return p
+
+    def behind(self, text: str, symbol: str) -> float:
+        """Return the probability that the end, or a space, comes behind the characters of ``text``."""
+        return self.by_characters.probability(symbol, self.by_characters.history(text))
+
+    def new_word(self, word: str, head: str) -> float:
+        """Return the probability that a word outside the vocabulary is ``word``."""
+        return self.spelling(word, head) * (self.behind(head + word, END) + self.behind(head + word, " "))
 
     def shares(self, before: Sequence[str]) -> tuple[float, float, dict[str, float]]:
         """Return the shares of copied and of associated words, and each copy's part of the first."""
@@ -123,59 +148,97 @@ class PlainComposer:
             {w: x / total for w, x in weights.items()},
         )
 
-    def word(self, word: str, before: Sequence[str]) -> float:
-        """Return P(word | before), or of the end."""
+    def end(self, before: Sequence[str]) -> float:
+        """Return P(end | before) by words alone."""
+        return self.by_words.probability(END, self.by_words.history(before))
+
+    def word(self, word: str, before: Sequence[str], head: str = "") -> float:
+        """Return P(word | before) by words alone."""
         m = self.by_words
         history = m.history(before)
-        end = m.probability(END, history)
-        if word == END:
-            return end
         copy, associate, copies = self.shares(before)
-        known = m.probability(word, history) if word in self.words else m.outside(history) * self.spelling(word)
+        known = m.probability(word, history) if word in self.words else m.outside(history) * self.new_word(word, head)
         mixed = copy * copies.get(word, 0.0) + associate * self.associated.get(word, 0.0)
-        return (1 - end) * mixed + (1 - copy - associate) * known
+        return (1 - self.end(before)) * mixed + (1 - copy - associate) * known
 
     def outside(self, before: Sequence[str]) -> float:
         """Return the probability that the next word is a new one that is not copied."""
         copy, associate, _ = self.shares(before)
         return (1 - copy - associate) * self.by_words.outside(self.by_words.history(before))
 
-    def query(self, text: str) -> float:
-        """Return P(text)."""
-        words = text.split(" ")
-        return math.prod(self.word(w, words[:i]) for i, w in enumerate([*words, END]))
+    def copied(self, before: Sequence[str], partial: str = "") -> float:
+        """Return the probability that the next word is copied, is in no query and starts so."""
+        copy, _, copies = self.shares(before)
+        new = sum(x for w, x in copies.items() if w not in self.words and w.startswith(partial))
+        return copy * new * (1 - self.end(before))
+
+    def starts(self, typed: Sequence[str], partial: str) -> float:
+        """Return the probability that the next word starts with ``partial``."""
+        head = "".join(w + " " for w in typed)
+        known = sum(self.word(w, typed, head) for w in self.words if w.startswith(partial))
+        return known + self.copied(typed, partial) + self.outside(typed) * self.spelling(partial, head)
+
+    def typed_word(self, word: str, typed: Sequence[str], partial: str) -> tuple[float, float]:
+        """Return P(word, end | typed) and P(word, more | typed) of the word that is typed as far as ``partial``."""
+        head = "".join(w + " " for w in typed)
+        by_words, end = self.word(word, typed, head), self.end([*typed, word])
+        spelled = self.spelling(word[len(partial) :], head + partial) * self.starts(typed, partial)
+        c = self.characters_share
+        return (
+            (1 - c) * by_words * end + c * spelled * self.behind(head + word, END),
+            (1 - c) * by_words * (1 - end) + c * spelled * self.behind(head + word, " "),
+        )
+
+    def words_before(self, prefix: str) -> float:
+        """Return the probability of a prefix's finished words."""
+        *typed, _ = prefix.split(" ")
+        head = "".join(w + " " for w in typed)
+        return math.prod(self.word(w, typed[:i], head) for i, w in enumerate(typed))
 
     def begins(self, prefix: str) -> float:
-        """Return the probability that a query starts with ``prefix``, as far as it is counted."""
+        """Return the probability that a query starts with ``prefix``."""
         *typed, partial = prefix.split(" ")
-        p = math.prod(self.word(w, typed[:i]) for i, w in enumerate(typed))
+        return self.words_before(prefix) * (self.starts(typed, partial) if partial else 1 - self.end(typed))
+
+    def query(self, text: str, prefix: str) -> float:
+        """Return P(text) where ``prefix`` is typed of it."""
+        *typed, partial = prefix.split(" ")
+        words, head = text.split(" "), "".join(w + " " for w in typed)
+        n = len(typed)
+        p = self.words_before(prefix)
         if not partial:
-            return p * (1 - self.word(END, typed))
-        known = sum(self.word(w, typed) for w in self.words if w.startswith(partial))
-        copy, _, copies = self.shares(typed)
-        new = sum(x for w, x in copies.items() if w not in self.words and w.startswith(partial))
-        new *= copy * (1 - self.word(END, typed))
-        return p * (known + new + self.outside(typed) * self.spelling(partial, whole=False))
+            return p * math.prod(self.word(w, words[: n + i], head) for i, w in enumerate(words[n:])) * self.end(words)
+        ends, more = self.typed_word(words[n], typed, partial)
+        if len(words) == n + 1:
+            return p * ends
+        first, *rest = words[n + 1 :]
+        p *= more * self.word(first, words[: n + 1], head) / (1 - self.end(words[: n + 1]))
+        return p * math.prod(self.word(w, words[: n + 2 + i], head) for i, w in enumerate(rest)) * self.end(words)
 
     def best(self, prefix: str, k: int, most: int = 8) -> list[tuple[float, str]]:
         """Return the ``k`` likeliest queries of known, copied and typed words that start with ``prefix``."""
         *typed, partial = prefix.split(" ")
+        head = "".join(w + " " for w in typed)
         words = sorted({*self.words, *self.last, *([partial] if partial else [])})
         found: list[tuple[float, str]] = []
 
-        def extend(before: list[str], p: float) -> None:
-            if len(found) >= k and p <= found[k - 1][0]:
-                return
+        def extend(before: list[str], ends: float, more: float) -> None:
             if len(before) > len(typed):
-                found.append((p * self.word(END, before), " ".join(before)))
+                found.append((ends, " ".join(before)))
                 found.sort(key=lambda x: (-x[0], x[1]))
-            if len(before) == len(typed) + most:
+            if len(before) == len(typed) + most or (len(found) >= k and more <= found[k - 1][0]):
                 return
             for w in words:
-                if len(before) > len(typed) or w.startswith(partial):
-                    extend([*before, w], p * self.word(w, before))
+                if partial and len(before) == len(typed):
+                    if w.startswith(partial):
+                        at_end, on = self.typed_word(w, typed, partial)
+                        extend([*before, w], of_all * at_end, of_all * on)
+                    continue
+                p, end = more * self.word(w, before, head) / (1 - self.end(before)), self.end([*before, w])
+                extend([*before, w], p * end, p * (1 - end))
 
-        extend(typed, math.prod(self.word(w, typed[:i]) for i, w in enumerate(typed)))
+        of_all = self.words_before(prefix)
+        extend(typed, 0.0, of_all * (1 - self.end(typed)))
         return found[:k]
 
 
@@ -189,3 +252,9 @@ def kneser_ney() -> type[KneserNey]:
 def plain_composer() -> type[PlainComposer]:
     """Return the plain mixture."""
     return PlainComposer
+
+
+@pytest.fixture(scope="session", name="telling")
+def plain_telling() -> Callable[[Sequence[Sequence[str]]], list[int]]:
+    """Return the plain choice of queries."""
+    return telling

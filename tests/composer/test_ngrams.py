@@ -9,51 +9,59 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qac._native import hash_contexts
 from qac.composer.ngrams import fit_ngrams
-
-MASK = (1 << 64) - 1
-
-
-def mix(h):
-    """Return the finaliser of MurmurHash3."""
-    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        h = ((h ^ h >> 33) * factor) & MASK
-    return h ^ h >> 33
 
 
 class Reader:
-    """Reads an n-gram model's arrays."""
+    """Reads an n-gram model's arrays: node i is symbol i, or from ``first`` on the entry i - first."""
 
     def __init__(self, arrays):
         self.g = arrays
-        self.number = dict(zip(arrays.slot_hash.tolist(), arrays.slot_id.tolist(), strict=True))
+        self.first = len(arrays.unigram) + 1
 
-    def context(self, history):
-        """Return the number of a context, its oldest symbol first, or None."""
-        h = len(history)
-        for symbol in reversed(history):
-            h = (mix(h ^ symbol) + 0x9E3779B97F4A7C15) & MASK
-        return self.number.get(h)
+    def children(self, node):
+        """Return what follows an n-gram: symbols, ascending, and the entry of each."""
+        if node >= len(self.g.child_end):  # of the longest
+            return {}
+        begin = int(self.g.child_end[node - 1]) if node else 0
+        entries = range(begin, int(self.g.child_end[node]))
+        symbols = self.g.next[begin : entries.stop].tolist()
+        assert symbols == sorted(set(symbols))
+        return dict(zip(symbols, entries, strict=True))
+
+    def node(self, gram):
+        """Return the node of an n-gram, oldest symbol first, or None."""
+        node, *rest = gram
+        for symbol in rest:
+            children = self.children(node)
+            if symbol not in children:
+                return None
+            node = self.first + children[symbol]
+        return node
 
     def probability(self, symbol, history):
         if not history:
             return float(self.g.unigram[symbol])
         shorter = self.probability(symbol, history[1:])
-        number = self.context(history)
-        if number is None:
+        node = self.node(history)
+        if node is None:
             return shorter
-        begin = int(self.g.context_end[number - 1]) if number else 0
-        entries = self.g.next[begin : self.g.context_end[number]].tolist()
-        assert entries == sorted(set(entries))
-        share = float(self.g.weight[begin + entries.index(symbol)]) if symbol in entries else 0.0
-        return share + float(self.g.backoff[number]) * shorter
+        children = self.children(node)
+        share = float(self.g.weight[children[symbol]]) if symbol in children else 0.0
+        return share + float(self.g.backoff[node]) * shorter
 
     def outside(self, history):
-        known = (self.context(history[i:]) for i in range(len(history)))
+        known = (self.node(history[i:]) for i in range(len(history)))
         return (1 - self.g.unigram.sum(dtype=np.float64)) * math.prod(
             float(self.g.backoff[n]) for n in known if n is not None
         )
+
+    def grams(self):
+        """Return the n-gram of each node, in the order of the nodes."""
+        grams = [(symbol,) for symbol in range(self.first)]
+        for node in range(len(self.g.child_end)):
+            grams.extend((*grams[node], symbol) for symbol in self.children(node))
+        return grams
 
 
 def fit(sequences, n_symbols, order):
@@ -97,35 +105,57 @@ def test_numbers_worked_out_by_hand():
     assert model.probability(a, [a]) == pytest.approx(0.6 * 0.125)
     assert model.probability(end, [a]) == pytest.approx(0.4 / 2 + 0.6 * 0.025)
     assert model.probability(end, [b]) == pytest.approx(0.4 + 0.6 * 0.025)
-    assert model.probability(end, [end]) == pytest.approx(0.025)  # no such context
+    assert model.probability(end, [end]) == pytest.approx(0.025)  # nothing comes behind the end
+
+
+def test_a_trie_drawn_by_hand():
+    """The same two queries, now with three symbols: nodes 0 a, 1 b, 2 end, 3 start, then
+
+    4 a b, 5 a end, 6 b end, 7 start a, then 8 a b end, 9 start a b, 10 start a end.
+
+    Pairs by what comes before: a b 1, a end 1, b end 1, start a, at the start, in full 2; discounts as above. Threes are
+    seen once each: y = 1, discounts 1 - 2 * 0 = 1, bounded 0.95.
+    """
+    g = fit([((0, 1), 1), ((0,), 1)], 2, 3)
+    assert g.order == 3
+    assert g.next.tolist() == [1, 2, 2, 0, 2, 1, 2]
+    assert g.child_end.tolist() == [2, 3, 3, 4, 5, 5, 5, 7]
+    assert g.shorter.tolist() == [1, 2, 2, 0]
+    assert g.weight == pytest.approx([0.4 / 2, 0.4 / 2, 0.4, 0.1 / 2, 0.05, 0.05 / 2, 0.05 / 2])
+    assert g.backoff == pytest.approx([0.6, 0.6, 1, 0.95, 0.95, 1, 1, 0.95])
+    assert g.unigram == pytest.approx([0.5 / 4, 0.5 / 4, 0.1 / 4])
 
 
 def test_what_starts_a_sequence_counts_in_full_at_every_order():
-    """Nothing precedes the start, so n-grams there cannot count by what does: three times "a", once "b"."""
-    model = Reader(fit([((0,), 3), ((1,), 1)], 2, 3))
-    start = 3
-    for history in ([start], [start, start]):
-        number = model.context(history)
-        begin = int(model.g.context_end[number - 1]) if number else 0
-        assert model.g.next[begin : model.g.context_end[number]].tolist() == [0, 1]
-        first, second = model.g.weight[begin : begin + 2]
-        assert first > 2 * second
-        assert first + second == pytest.approx(1 - model.g.backoff[number])
+    """Nothing precedes the start, so n-grams there cannot count by what does: three times "c a", once "c b".
+
+    Threes: start c a 3, start c b 1, c a end 1, c b end 1, so the discounts are 0.95 and 2.85, at their bounds. Pairs:
+    start c 4, all others 1; with none seen three times what is seen more often is lowered by 1.5.
+    """
+    a, b, c, start = 0, 1, 2, 4
+    model = Reader(fit([((c, a), 3), ((c, b), 1)], 3, 4))
+
+    def weights(*history):
+        return {s: model.g.weight[e] for s, e in model.children(model.node(history)).items()}
+
+    assert weights(start) == pytest.approx({c: 2.5 / 4})
+    assert weights(start, c) == pytest.approx({a: 0.15 / 4, b: 0.05 / 4})
+    assert weights(c) == pytest.approx({a: 0.05 / 2, b: 0.05 / 2})
 
 
-@given(
-    st.integers(1, 4).flatmap(
-        lambda n: st.tuples(
-            st.just(n),
-            st.lists(
-                st.tuples(st.lists(st.integers(0, n - 1), min_size=1, max_size=6).map(tuple), st.integers(1, 6)),
-                min_size=1,
-                max_size=12,
-            ),
-        )
-    ),
-    st.integers(2, 5),
+some_sequences = st.integers(1, 4).flatmap(
+    lambda n: st.tuples(
+        st.just(n),
+        st.lists(
+            st.tuples(st.lists(st.integers(0, n - 1), min_size=1, max_size=6).map(tuple), st.integers(1, 6)),
+            min_size=1,
+            max_size=12,
+        ),
+    )
 )
+
+
+@given(some_sequences, st.integers(2, 5))
 def test_random_sequences(kneser_ney, drawn, order):
     n, sequences = drawn
     histories = itertools.chain.from_iterable(itertools.product(range(n), repeat=r) for r in range(4))
@@ -142,18 +172,28 @@ def test_many_sequences_of_many_symbols(kneser_ney):
     assert_agree(kneser_ney, sequences, n, 3, [s[:3] for s, _ in sequences[:40]])
 
 
-@pytest.mark.parametrize("length", range(1, 8))
-def test_contexts_are_hashed_as_the_core_looks_them_up(length):
-    rng = random.Random(length)
-    context = [rng.getrandbits(32) for _ in range(length)]
-    h = length
-    for symbol in reversed(context):
-        h = (mix(h ^ symbol) + 0x9E3779B97F4A7C15) & MASK
-    assert hash_contexts(np.array([context[::-1]], np.uint32)).tolist() == [h]
+@given(some_sequences, st.integers(2, 8))
+def test_nodes_are_all_n_grams_once_and_link_to_the_shorter(drawn, order):
+    n, sequences = drawn
+    g = fit(sequences, n, order)
+    grams = Reader(g).grams()
+    assert len(grams) == n + 2 + len(g.next)
+    framed = [(n + 1, *s, n) for s, _ in sequences]
+    assert sorted(grams[n + 2 :]) == sorted(
+        {f[i : i + k] for k in range(2, order + 1) for f in framed for i in range(len(f) - k + 1)}
+    )
+    assert [len(gram) for gram in grams] == sorted(len(gram) for gram in grams)
+    shorter_than_longest = sum(len(gram) < order for gram in grams)
+    assert len(g.child_end) == len(g.backoff) == len(g.shorter) + n + 2 == shorter_than_longest
+    for gram, link in zip(grams[n + 2 :], g.shorter.tolist(), strict=False):
+        assert grams[link] == gram[1:]
 
 
-def test_the_order_of_sequences_does_not_matter():
-    sequences = [((0, 1), 2), ((1,), 1), ((2, 0, 1), 3), ((1, 1), 1)]
-    first, second = fit(sequences, 3, 3), fit(sequences[::-1], 3, 3)
-    for name in ("unigram", "slot_hash", "slot_id", "context_end", "backoff", "next", "weight"):
+@given(some_sequences, st.integers(2, 5), st.randoms())
+def test_the_order_of_sequences_does_not_matter(drawn, order, shuffler):
+    n, sequences = drawn
+    shuffled = list(sequences)
+    shuffler.shuffle(shuffled)
+    first, second = fit(sequences, n, order), fit(shuffled, n, order)
+    for name in ("unigram", "child_end", "backoff", "shorter", "next", "weight"):
         assert np.array_equal(getattr(first, name), getattr(second, name))

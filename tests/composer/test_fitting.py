@@ -1,0 +1,104 @@
+"""What the composer learns from: which queries show how words are written, and how much characters count."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qac.completer import Completer
+from qac.composer.fitting import _telling
+from qac.config import ComposerConfig, IndexConfig, TrainingConfig
+from qac.examples import Example
+from qac.model import load_model
+
+
+def choose(queries):
+    """Return which of ``queries``, lists of numbers of words, are chosen."""
+    tokens = np.array([w for q in queries for w in q], np.uint32)
+    return _telling(tokens, np.cumsum([len(q) for q in queries], dtype=np.int64)).tolist()
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=30))
+def test_of_each_word_two_queries_are_chosen(telling, queries):
+    chosen = choose(queries)
+    assert chosen == sorted(set(chosen))
+    for word in range(6):
+        having = {i for i, q in enumerate(queries) if word in q}
+        assert len(having & set(chosen)) >= min(2, len(having))
+    assert len(chosen) <= 2 * len({w for q in queries for w in q})
+    assert chosen == choose(queries) == telling(queries)
+
+
+def test_a_query_that_says_a_word_twice_is_one_of_two():
+    for n in range(2, 12):
+        assert len(choose([[0, 0]] * n)) == 2
+
+
+def train(make_model, counts, spelling=None):
+    """Train on queries of one word, made so often."""
+    log = [Example((), "", f"query{i}", float(n)) for i, n in enumerate(counts)]
+    config = TrainingConfig(index=IndexConfig(max_leaf=4), composer=ComposerConfig(spelling=spelling))
+    return load_model(make_model(log, config)).arrays.composer
+
+
+@pytest.mark.parametrize(
+    ("counts", "spelling"),
+    [
+        ((1, 1, 1), 0.25),  # all are made once: so will the next be
+        ((1, 2), 0.25 / 3),
+        ((1, 1, 1, 3), 0.125),
+        ((1, 1, 6), 0.0625),
+        ((1, 1, 8), 0.0),  # a fifth is few
+        ((5, 5), 0.0),
+    ],
+)
+def test_characters_count_by_the_chance_of_a_new_query(make_model, counts, spelling):
+    assert train(make_model, counts).settings["spelling"] == pytest.approx(spelling)
+    assert train(make_model, counts, 0.7).settings["spelling"] == 0.7
+
+
+def test_characters_are_those_of_the_chosen_queries_with_their_spaces(make_model):
+    log = [Example((), "", q) for q in ("ab c", "b", "é d")]
+    config = TrainingConfig(index=IndexConfig(max_leaf=4))
+    composer = load_model(make_model(log, config)).arrays.composer
+    assert "".join(map(chr, composer.alphabet)) == " abcdé"
+
+
+# ---- words that are spelled ----
+
+VERBS = ["ask", "bake", "call", "climb", "cook", "draw", "fish", "help", "jump", "kick", "look", "mix", "pack", "paint"]
+
+
+@pytest.fixture(scope="module")
+def inflecting(make_model):
+    """Return a completer of a log in which every verb but one is inflected."""
+    log = [Example((), "", f"{v} {end}") for v in VERBS for end in ("now", "here")]
+    log += [Example((), "", f"start {v}ing") for v in VERBS[1:]]
+    composer = ComposerConfig(share=1.0, least=0.0, spelling=0.5)
+    return Completer.load(make_model(log, TrainingConfig(index=IndexConfig(max_leaf=4), composer=composer)))
+
+
+def typed_words(answers, prefix):
+    """Return the answers' words where the prefix's last one stands."""
+    return [a.text.split(" ")[prefix.count(" ")] for a in answers]
+
+
+def test_words_that_no_query_has_are_spelled(inflecting):
+    found = typed_words(inflecting.complete("start aski", k=5), "start aski")
+    assert "asking" in found
+    assert "start asking" not in inflecting
+
+
+@pytest.mark.parametrize("prefix", ["start a", "start ask", "start j", "c", "ca", "start paint", "fishin", "mix n"])
+def test_spelled_words_start_with_what_is_typed(inflecting, prefix):
+    partial = prefix.split(" ")[-1]
+    found = typed_words(inflecting.complete(prefix, k=50), prefix)
+    assert found
+    assert all(w.startswith(partial) for w in found)
+
+
+def test_spelled_words_are_known_ones_and_new_ones(inflecting):
+    known = {*VERBS, *(v + "ing" for v in VERBS[1:]), "start", "now", "here"}
+    found = set(typed_words(inflecting.complete("start c", k=50), "start c"))
+    assert found >= {"calling", "climbing", "cooking"}
+    assert found - known
