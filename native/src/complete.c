@@ -357,7 +357,7 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
                mixing ? (1 - c->share) * in_range : 1, found);
     /* Corrections do not count against the composed: both may be what was meant. */
     const double least = c->least * found->mass;
-    if (!status && options & QAC_CORRECT && !popular && !q.hinge && hi - lo < FEW && unit > 0) {
+    if (!status && options & QAC_CORRECT && !q.hinge && hi - lo < FEW && unit > 0) {
         reading readings[CORRECT_MOST];
         const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
         /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a
