@@ -185,6 +185,7 @@ sample make_composing_sample(void)
         .copy_none = 0.08,
         .copy_some = 0.25,
         .copy_all = 0.45,
+        .older = {0.5, 0.2},
         .associate = 0.2,
         .spelling = 0.3,
         .length_discount = 1,

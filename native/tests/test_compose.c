@@ -93,15 +93,45 @@ static uint32_t place_of(const words_of *w, uint32_t n, const char *word)
     return n;
 }
 
+/* A session's words, newest query first, each where it was said last. */
+typedef struct {
+    words_of words;
+    uint32_t age[MOST + 2];
+    double weight[MOST + 2];
+} said;
+
+static said words_said(const qac_composer *c, const char *session)
+{
+    said s = {.words = {.n = 0}};
+    char rest[64];
+    snprintf(rest, sizeof rest, "%s", session);
+    for (uint32_t age = 0;; age++) {
+        char *const end = strrchr(rest, '\n');
+        const words_of query = split(end ? end + 1 : rest);
+        const double weight = age ? c->older[age - 1] : 1;
+        for (uint32_t i = 0; i < query.n && weight > 0; i++)
+            if (place_of(&s.words, s.words.n, query.word[i]) == s.words.n) {
+                s.age[s.words.n] = age;
+                s.weight[s.words.n] = weight;
+                strcpy(s.words.word[s.words.n++], query.word[i]);
+            }
+        if (!end)
+            return s;
+        *end = 0;
+    }
+}
+
 /* A request as one reads it: finished words and the unfinished one, which is empty behind a space. */
 typedef struct {
     const char *prefix, *partial;
-    words_of typed, last;
+    words_of typed;
+    said said;
 } asked;
 
-static asked read(const char *prefix, const char *last)
+static asked read(const qac_composer *c, const char *prefix, const char *session)
 {
-    asked q = {.prefix = prefix, .partial = strrchr(prefix, ' '), .typed = split(prefix), .last = split(last)};
+    asked q = {
+        .prefix = prefix, .partial = strrchr(prefix, ' '), .typed = split(prefix), .said = words_said(c, session)};
     q.partial = q.partial ? q.partial + 1 : prefix;
     q.typed.n -= *q.partial != 0;
     return q;
@@ -130,27 +160,29 @@ typedef struct {
     double copied, associated, left;
 } plain_sources;
 
-static plain_sources plain_sources_of(const qac_composer *c, const words_of *query, uint32_t i, const words_of *last,
+static plain_sources plain_sources_of(const qac_composer *c, const words_of *query, uint32_t i, const said *s,
                                       const char *word)
 {
+    const words_of *words = &s->words;
     uint32_t copied = 0, behind = i ? UINT32_MAX : 0;
     bool used[MOST + 2] = {false};
     for (uint32_t j = 0; j < i; j++) {
-        const uint32_t place = place_of(last, last->n, query->word[j]);
-        behind = place < last->n ? place + 1 : UINT32_MAX;
-        if (place < last->n) {
+        const uint32_t place = place_of(words, words->n, query->word[j]);
+        behind = place + 1 < words->n && s->age[place + 1] == s->age[place] ? place + 1 : UINT32_MAX;
+        if (place < words->n) {
             used[place] = true;
             copied++;
         }
     }
     double all = 0, its = 0, associated = 0, sources = 0;
-    for (uint32_t j = 0; j < last->n; j++) {
+    for (uint32_t j = 0; j < words->n; j++) {
+        const double weight = s->weight[j] * (j == behind ? 3 : 1);
         if (!used[j]) {
-            all += j == behind ? 3 : 1;
-            its += strcmp(last->word[j], word) ? 0 : j == behind ? 3 : 1;
+            all += weight;
+            its += strcmp(words->word[j], word) ? 0 : weight;
         }
-        const uint32_t from = symbol_of(last->word[j]);
-        if (from >= KNOWN)
+        const uint32_t from = symbol_of(words->word[j]);
+        if (from >= KNOWN || s->age[j] > 0)
             continue;
         associated += sample_association(from, symbol_of(word));
         for (uint32_t to = 0; to < KNOWN; to++)
@@ -159,21 +191,21 @@ static plain_sources plain_sources_of(const qac_composer *c, const words_of *que
                 break;
             }
     }
-    const double copy = all == 0      ? 0
-                        : i == 0      ? c->copy_start
-                        : copied == 0 ? c->copy_none
-                        : copied < i  ? c->copy_some
-                                      : c->copy_all;
+    const double of_state = i == 0        ? c->copy_start
+                            : copied == 0 ? c->copy_none
+                            : copied < i  ? c->copy_some
+                                          : c->copy_all;
+    const double copy = all < 1 ? all * of_state : of_state; /* seldom where only older queries have words left */
     const double associate = sources > 0 ? c->associate : 0, going_on = 1 - plain_ngram(query, i, END);
     return (plain_sources){.copied = all > 0 ? going_on * copy * its / all : 0,
                            .associated = sources > 0 ? going_on * associate * associated / sources : 0,
                            .left = 1 - copy - associate};
 }
 
-/* P(the i-th word is this one | the words before, the last query). */
+/* P(the i-th word is this one | the words before, the session). */
 static double plain_word(const qac_composer *c, const asked *q, const words_of *query, uint32_t i, const char *word)
 {
-    const plain_sources p = plain_sources_of(c, query, i, &q->last, word);
+    const plain_sources p = plain_sources_of(c, query, i, &q->said, word);
     const uint32_t symbol = symbol_of(word);
     const double its = symbol < KNOWN ? 1 : plain_new_word(c, q, word, true);
     return p.copied + p.associated + p.left * plain_ngram(query, i, symbol) * its;
@@ -184,15 +216,16 @@ static double plain_begins(const qac_composer *c, const asked *q)
 {
     const uint32_t n = q->typed.n;
     const size_t len = strlen(q->partial);
-    double p = plain_sources_of(c, &q->typed, n, &q->last, "").left * plain_ngram(&q->typed, n, OUTSIDE) *
+    double p = plain_sources_of(c, &q->typed, n, &q->said, "").left * plain_ngram(&q->typed, n, OUTSIDE) *
                plain_new_word(c, q, q->partial, false);
     for (uint32_t i = 0; i < KNOWN; i++)
         if (strncmp(SAMPLE_WORDS[i], q->partial, len) == 0)
             p += plain_word(c, q, &q->typed, n, SAMPLE_WORDS[i]);
-    for (uint32_t i = 0; i < q->last.n; i++)
-        if (symbol_of(q->last.word[i]) >= KNOWN && strncmp(q->last.word[i], q->partial, len) == 0 &&
-            place_of(&q->last, i, q->last.word[i]) == i)
-            p += plain_sources_of(c, &q->typed, n, &q->last, q->last.word[i]).copied;
+    for (uint32_t i = 0; i < q->said.words.n; i++) {
+        const char *const word = q->said.words.word[i];
+        if (symbol_of(word) >= KNOWN && strncmp(word, q->partial, len) == 0)
+            p += plain_sources_of(c, &q->typed, n, &q->said, word).copied;
+    }
     return p;
 }
 
@@ -217,10 +250,10 @@ static uint32_t length_of(const char *text)
     return n;
 }
 
-/* P(text | the last query), asked with the prefix. */
-static double plain_probability(const qac_composer *c, const char *text, const char *prefix, const char *last)
+/* P(text | the session), asked with the prefix. */
+static double plain_probability(const qac_composer *c, const char *text, const char *prefix, const char *session)
 {
-    const asked q = read(prefix, last);
+    const asked q = read(c, prefix, session);
     const words_of query = split(text);
     double p = 1;
     bool goes_on = false; /* known that the query does not end here */
@@ -236,18 +269,18 @@ static double plain_probability(const qac_composer *c, const char *text, const c
     return goes_on ? p : p * plain_ngram(&query, query.n, END);
 }
 
-static double plain_prefix(const qac_composer *c, const char *prefix, const char *last)
+static double plain_prefix(const qac_composer *c, const char *prefix, const char *session)
 {
-    const asked q = read(prefix, last);
+    const asked q = read(c, prefix, session);
     double p = *q.partial ? plain_begins(c, &q) : 1 - plain_ngram(&q.typed, q.typed.n, END);
     for (uint32_t i = 0; i < q.typed.n; i++)
         p *= plain_word(c, &q, &q.typed, i, q.typed.word[i]);
     return p;
 }
 
-static double plain_score(const qac_composer *c, const char *text, const char *prefix, const char *last)
+static double plain_score(const qac_composer *c, const char *text, const char *prefix, const char *session)
 {
-    return plain_probability(c, text, prefix, last) * c->length_scale / pow(length_of(text), c->length_discount);
+    return plain_probability(c, text, prefix, session) * c->length_scale / pow(length_of(text), c->length_discount);
 }
 
 /* ---- the best of all ---- */
@@ -274,7 +307,7 @@ static void note(ranking *r, const char *text, double score)
 }
 
 /* All queries of up to `more` further words that start with the prefix, by their scores. */
-static void rank_all(const qac_composer *c, const char *text, const char *prefix, const char *last, const words_of *words,
+static void rank_all(const qac_composer *c, const char *text, const char *prefix, const char *session, const words_of *words,
                      int more, ranking *r)
 {
     for (uint32_t i = 0; i < words->n; i++) {
@@ -284,17 +317,17 @@ static void rank_all(const qac_composer *c, const char *text, const char *prefix
         if (memcmp(longer, prefix, n) != 0)
             continue;
         if (n == strlen(prefix))
-            note(r, longer, plain_score(c, longer, prefix, last));
+            note(r, longer, plain_score(c, longer, prefix, session));
         if (more > 1)
-            rank_all(c, longer, prefix, last, words, more - 1, r);
+            rank_all(c, longer, prefix, session, words, more - 1, r);
     }
 }
 
 /* The word being typed: P(w, end) + P(w, more) is all of P(w). Call after compose. */
-static void check_typed(const qac_composer *c, compose_scratch *s, const char *prefix, const char *last,
+static void check_typed(const qac_composer *c, compose_scratch *s, const char *prefix, const char *session,
                         const words_of *words)
 {
-    const asked q = read(prefix, last);
+    const asked q = read(c, prefix, session);
     const context x = context_of(&s->r, &s->r.typed);
     double sum = 0;
     for (uint32_t i = 0; i < words->n && *q.partial; i++) {
@@ -317,15 +350,14 @@ static uint32_t test_best(const qac_composer *c, compose_scratch *s)
 {
     uint32_t spelled = 0;
     static const char *const prefixes[] = {"", "a", "ab", "x", "a ", "x a", "a x", "xy ", "z", "zb", "x zb", "xq a", "b"};
-    static const char *const sessions[] = {"", "a", "x bcde", "zba x", "b\nx zba", "qqq", "a bcde x"};
+    static const char *const sessions[] = {"", "a", "x bcde", "zba x", "b\nx zba", "qqq", "a bcde x",
+                                           "zba x\nb\na", "x\nzba a x"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         for (size_t j = 0; j < sizeof sessions / sizeof *sessions; j++) {
             const char *const prefix = prefixes[i], *const session = sessions[j];
-            const char *last = strrchr(session, '\n');
-            last = last ? last + 1 : session;
-            /* What may be said: the vocabulary, the last query's words, and what is typed. */
+            /* What may be said: the vocabulary, the session's words, and what is typed. */
             words_of words = {.n = 0};
-            const words_of typed = split(prefix), before = split(last);
+            const words_of typed = split(prefix), before = words_said(c, session).words;
             for (uint32_t w = 0; w < KNOWN + typed.n + before.n; w++) {
                 const char *word = w < KNOWN             ? SAMPLE_WORDS[w]
                                    : w - KNOWN < typed.n ? typed.word[w - KNOWN]
@@ -334,7 +366,7 @@ static uint32_t test_best(const qac_composer *c, compose_scratch *s)
                     strcpy(words.word[words.n++], word);
             }
             ranking wanted = {.score = {0}};
-            rank_all(c, "", prefix, last, &words, 4, &wanted);
+            rank_all(c, "", prefix, session, &words, 4, &wanted);
             compose(s, c, prefix, strlen(prefix), session, strlen(session), BEST, 0);
             CHECK(s->n_best <= BEST);
             char texts[BEST][64];
@@ -343,8 +375,8 @@ static uint32_t test_best(const qac_composer *c, compose_scratch *s)
                 const size_t len = compose_text(s, &s->best[a], text, sizeof text - 1);
                 text[len] = 0;
                 CHECK(len > 0 && memcmp(text, prefix, strlen(prefix)) == 0);
-                CHECK(near(s->best[a].probability, plain_probability(c, text, prefix, last)));
-                CHECK(near(s->best[a].score, plain_score(c, text, prefix, last)));
+                CHECK(near(s->best[a].probability, plain_probability(c, text, prefix, session)));
+                CHECK(near(s->best[a].score, plain_score(c, text, prefix, session)));
                 const composed again = compose_score(s, text, len);
                 CHECK(near(again.score, s->best[a].score) && near(again.probability, s->best[a].probability));
                 /* What is spelled comes besides those that are compared with. */
@@ -358,12 +390,12 @@ static uint32_t test_best(const qac_composer *c, compose_scratch *s)
             }
             /* By characters alone nothing follows where they know of no space. */
             CHECK(s->n_best == BEST || (s->n_best > 0 && c->spelling == 1 && c->alphabet[0] != ' '));
-            check_typed(c, s, prefix, last, &words);
+            check_typed(c, s, prefix, session, &words);
             char longer[64]; /* words of a text that is scored are forgotten */
             const uint32_t n_local = s->r.n_local;
             compose_score(s, longer, (size_t)snprintf(longer, sizeof longer, "%sq zq", prefix));
             CHECK(s->r.n_local == n_local);
-            CHECK(near(s->prefix_probability, plain_prefix(c, prefix, last)));
+            CHECK(near(s->prefix_probability, plain_prefix(c, prefix, session)));
             /* The prefix's probability is at least that of all found. */
             double sum = 0;
             for (uint32_t a = 0; a < s->n_best; a++)

@@ -12,6 +12,7 @@ import pytest
 from qac.config import ComposerConfig
 from qac.examples import Example
 from qac.labels import LabelTable
+from qac.reuse import ReuseCounter
 
 START, END = "<start>", "<end>"
 
@@ -85,27 +86,35 @@ def telling(queries: Sequence[Sequence[str]]) -> list[int]:
 class PlainComposer:
     """The mixture of n-grams, copied and associated words, and of characters in the word being typed.
 
-    For one last query. ``head``: the finished words of a prefix with the space behind each; new words are spelled as if
-    they stood there.
+    For one session, its queries oldest first, or its last query alone. ``head``: the finished words of a prefix with the
+    space behind each; new words are spelled as if they stood there.
     """
 
-    def __init__(self, examples: Sequence[Example], config: ComposerConfig, last: str) -> None:
+    def __init__(self, examples: Sequence[Example], config: ComposerConfig, session: str | Sequence[str]) -> None:
         self.config = config
         assert config.spelling is not None
         self.characters_share: float = config.spelling
         labels = LabelTable.from_examples(examples)
-        weights = [max(1, min(int(c), config.count_cap)) for c in labels.counts]
+        weights = [max(1, min(int(c), config.count_cap)) for c in labels.occurrences]
         queries = [t.split(" ") for t in labels.texts]
         self.words = sorted({w for q in queries for w in q})
         self.by_words = KneserNey(zip(queries, weights, strict=True), config.order)
         self.by_characters = KneserNey(((labels.texts[i], 1) for i in telling(queries)), config.character_order)
-        self.last = list(dict.fromkeys(last.split(" "))) if last else []
+        counter = ReuseCounter()
+        for example in examples:
+            counter.add(example)
+        self.reuse = counter.rates()
+        newest_first = [session] if isinstance(session, str) else session[::-1]
+        self.said: dict[str, int] = {}
+        for age, query in enumerate(newest_first):
+            if age == 0 or self.reuse.older_words[age - 1] > 0:
+                self.said.update({w: age for w in query.split(" ") if w and w not in self.said})
         self.associated = self._associated(examples)
 
     def _associated(self, examples: Sequence[Example]) -> dict[str, float]:
         pairs = {(e.prev_queries[-1], e.next_query) for e in examples if e.prev_queries}
         sources = []
-        for word in self.last:
+        for word in (w for w, age in self.said.items() if age == 0):
             after = Counter(w for before, query in pairs if word in before.split(" ") for w in query.split(" "))
             del after[word]
             kept = {w: n for w, n in after.items() if n >= self.config.associate_min}
@@ -131,20 +140,25 @@ class PlainComposer:
 
     def shares(self, before: Sequence[str]) -> tuple[float, float, dict[str, float]]:
         """Return the shares of copied and of associated words, and each copy's part of the first."""
-        copied = sum(w in self.last for w in before)
-        behind = self.last.index(before[-1]) + 1 if before and before[-1] in self.last else None if before else 0
-        weights = {w: 3.0 if i == behind else 1.0 for i, w in enumerate(self.last) if w not in before}
-        c = self.config
-        if not before:
-            copy = c.copy_start
-        elif copied == 0:
-            copy = c.copy_none
-        else:
-            copy = c.copy_some if copied < len(before) else c.copy_all
+        places = list(self.said)
+        behind = next(iter(places), None)  # of no word: the first of the last query
+        if before:
+            here = places.index(before[-1]) if before[-1] in places else None
+            behind = places[here + 1] if here is not None and here + 1 < len(places) else None
+            if behind and self.said[behind] != self.said[before[-1]]:  # it stands in another query
+                behind = None
+        weights = {
+            w: (3.0 if w == behind else 1.0) * (self.reuse.older_words[age - 1] if age else 1.0)
+            for w, age in self.said.items()
+            if w not in before
+        }
+        copied = sum(w in self.said for w in before)
+        state = 0 if not before else 1 if not copied else 2 if copied < len(before) else 3
+        copy = min(self.config.copy * self.reuse.next_words[state], 0.9 - self.config.associate)
         total = sum(weights.values())
         return (
-            copy if weights else 0.0,
-            c.associate if self.associated else 0.0,
+            copy * min(1.0, total),
+            self.config.associate if self.associated else 0.0,
             {w: x / total for w, x in weights.items()},
         )
 
@@ -219,7 +233,7 @@ class PlainComposer:
         """Return the ``k`` likeliest queries of known, copied and typed words that start with ``prefix``."""
         *typed, partial = prefix.split(" ")
         head = "".join(w + " " for w in typed)
-        words = sorted({*self.words, *self.last, *([partial] if partial else [])})
+        words = sorted({*self.words, *self.said, *([partial] if partial else [])})
         found: list[tuple[float, str]] = []
 
         def extend(before: list[str], ends: float, more: float) -> None:

@@ -31,8 +31,22 @@ LOG = [
 ]
 
 
+# Words of the queries before the last come back, whole queries do not.
+OLDER = [
+    (("red shoes", "hats"), "red boots"),
+    (("red shoes", "hats"), "blue hats"),
+    (("blue boots", "red", "sale"), "shoes sale"),
+    (("blue boots sale", "hats", "shoes"), "blue shoes"),
+    (("hats", "blue shoes"), "blue hats sale"),
+]
+
+
 def to_examples(pairs):
     return [Example((last,), after[:1], after) for last, after in pairs]
+
+
+def to_older_examples():
+    return [Example(session, after[:1], after, 100.0) for session, after in OLDER]
 
 
 def training(composer=COMPOSER, length_discount=0.0):
@@ -53,8 +67,8 @@ def completer(make_model, composer):
 
 def test_each_word_s_probabilities_sum_to_one(plain_composer):
     """Where all associations of a word are kept; of copied words those outside the vocabulary are added."""
-    for last in ("", "red shoes", "blue zorblax", "zorblax"):
-        plain = plain_composer(to_examples(LOG), COMPOSER, last)
+    for session in ("", "red shoes", "blue zorblax", "zorblax", ("zorblax red", "sale"), ("blue", "hats", "quux")):
+        plain = plain_composer(to_examples(LOG) + to_older_examples(), COMPOSER, session)
         for n in range(3):
             for before in itertools.product([*plain.words, "zorblax"], repeat=n):
                 known = sum(plain.word(w, before) for w in plain.words)
@@ -84,6 +98,28 @@ def test_each_word_s_probabilities_sum_to_one(plain_composer):
 )
 def test_the_best_of_all_queries_come_with_their_probabilities(completer, composer, plain_composer, prefix, last):
     assert_exact(completer, plain_composer(to_examples(LOG), composer, last), prefix, last)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        ("red shoes", "hats"),
+        ("hats", "red shoes"),
+        ("zorblax", "red"),
+        ("blue zorblax shoes", "red shoes"),
+        ("blue", "boots sale", "red zorblax"),
+        ("red boots", "red boots"),
+        ("a b c d e f g", "shoes"),
+        ("sale",),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "b", "red ", "red s", "zo", "hats z", "shoes ", "zorblax shoes r"])
+def test_words_of_older_queries_come_back(make_model, plain_composer, prefix, session):
+    completer = Completer.load(make_model(to_older_examples(), training()), correct=False)
+    plain = plain_composer(to_older_examples(), COMPOSER, session)
+    assert plain.reuse.older_words[0] > 0.1
+    assert not any(plain.reuse.queries)
+    assert_exact(completer, plain, prefix, session)
 
 
 def assert_exact(completer, plain, prefix, last, k=5):

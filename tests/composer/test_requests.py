@@ -37,6 +37,14 @@ def eager(make_model, examples):
     return Completer.load(make_model(examples, config(1.0)), correct=False)
 
 
+@pytest.fixture(scope="module")
+def copying(make_model, examples):
+    """Return a completer of a log whose sessions often come back to their words."""
+    again = (("cheap shoes", "new shoes"), ("cheap shoes", "shoes cheap"), ("cheap travel", "new travel"))
+    often = [Example((last,), after[:1], after, 50.0) for last, after in again]
+    return Completer.load(make_model([*examples, *often], config()), correct=False)
+
+
 def texts(answers):
     return [a.text for a in answers]
 
@@ -111,13 +119,13 @@ def test_without_composing_and_session_the_answers_are_the_most_popular(composin
         assert [a.score for a in answers] == pytest.approx([-c / total for c, _ in sorted(found)], rel=1e-12)
 
 
-def test_words_of_the_last_query_are_copied_though_no_query_has_them(composing):
+def test_words_of_the_last_query_are_copied_though_no_query_has_them(copying):
     for prefix in ("zo", "zorblax", "new z", "new zorbla"):
-        answers = composing.complete(prefix, "cheap zorblax", 3)
+        answers = copying.complete(prefix, "cheap zorblax", 3)
         assert "zorblax" in answers[0].text.split(" ")
         assert answers[0].source == "composed"
-    assert texts(composing.complete("zorblax ", "cheap zorblax shoes", 1)) == ["zorblax shoes"]
-    assert texts(composing.complete("zorblax p", "zorblax", 1)) == ["zorblax p"]
+    assert texts(copying.complete("zorblax ", "cheap zorblax shoes", 1)) == ["zorblax shoes"]
+    assert texts(copying.complete("zorblax p", "zorblax", 1)) == ["zorblax p"]
 
 
 def test_words_follow_a_word_that_no_query_has(composing):
@@ -134,9 +142,9 @@ def test_a_new_word_is_echoed(composing, new):
 
 
 @pytest.mark.parametrize("words", [30, 65, 70, 100])
-def test_many_new_words_are_typed(composing, words):
+def test_many_new_words_are_typed(copying, words):
     prefix = " ".join(f"z{i}" for i in range(words)) + " "
-    answers = assert_sound(composing, prefix, "running shoes", 5)
+    answers = assert_sound(copying, prefix, "running shoes", 5)
     assert answers
     assert "shoes" in {a.text[len(prefix) :].split(" ")[0] for a in answers}
 
