@@ -358,7 +358,8 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
     /* Corrections do not count against the composed: both may be what was meant. */
     const double least = c->least * found->mass;
     const uint32_t few = popular ? 1 : FEW; /* the most popular completions are only these, if there are any */
-    if (!status && options & QAC_CORRECT && !q.hinge && hi - lo < few && unit > 0) {
+    const bool expected = mixing && compose_expected(s->compose);
+    if (!status && options & QAC_CORRECT && !q.hinge && hi - lo < few && unit > 0 && !expected) {
         reading readings[CORRECT_MOST];
         const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
         /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a

@@ -12,6 +12,7 @@ enum { PER_CONTEXT = 8, ENOUGH = 10 };
 
 /* Words outside the vocabulary are not worth their time where known words leave them less than this share. */
 static const double LEAST_NEW = 0.003;
+static const double EXPECTED = 0.01; /* probability from which a typing error is not looked for */
 static const double FEWEST = 1e-3; /* share of the prefix's probability below which nothing is followed up */
 
 /* ---- candidates ---- */
@@ -253,6 +254,11 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
     follow(s, &s->r.typed, &x, true, least);
     while (s->n_open && s->states[s->open[0]].bound > to_beat(s))
         expand_open(s, pop_open(s), least);
+}
+
+bool compose_expected(const compose_scratch *s)
+{
+    return s->r.prefix_len <= QAC_MAX_COMPOSED / 2 && s->r.all_known && s->r.lo < s->r.hi && s->r.in_range > EXPECTED;
 }
 
 size_t compose_text(const compose_scratch *s, const composed *best, char *out, size_t size)

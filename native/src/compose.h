@@ -39,6 +39,9 @@ void compose_scratch_free(compose_scratch *s);
 void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size_t prefix_len, const char *session,
              size_t session_len, uint32_t k, double floor);
 
+/* Is what was typed what one would expect: known words, and the beginning of one that is likely behind them? */
+bool compose_expected(const compose_scratch *s);
+
 /* Text of a composed query; returns its length, or 0 when it is too long. */
 size_t compose_text(const compose_scratch *s, const composed *best, char *out, size_t size);
 

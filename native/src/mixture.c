@@ -296,6 +296,7 @@ static void read_prefix(request *r)
 {
     const char *p = r->prefix;
     hypothesis *h = &r->typed;
+    r->all_known = true;
     *h = (hypothesis){.probability = 1, .next_copied = 0, .end = -1};
     h->context = ngram_start(&r->c->word);
     for (size_t i = 0; i < r->head;) {
@@ -305,6 +306,7 @@ static void read_prefix(request *r)
         if (i > word) {
             const uint32_t number = word_number(r, p + word, i - word);
             const context x = context_of(r, h);
+            r->all_known = r->all_known && number < r->c->word.words;
             append(r, h, &x, number, number == QAC_NO_ID ? 0 : word_probability(r, h, &x, number), -1, 0);
         }
         i++;

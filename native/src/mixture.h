@@ -47,6 +47,7 @@ typedef struct {
     const qac_composer *c;
     const char *prefix;
     size_t prefix_len, head;  /* head: bytes of the finished words, the space behind them included */
+    bool all_known;           /* the finished words are of the vocabulary */
     uint32_t lo, hi;          /* vocabulary words that start with the unfinished one */
     session_word session[COMPOSE_SESSION];
     uint32_t n_session;
