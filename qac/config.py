@@ -222,7 +222,8 @@ class TrainingConfig:
     repeat_weight: float = 0.01
     """Factor on the score of the last query itself: who types again seldom wants the same again."""
     recall: float = 0.5
-    """Part of the queries that come back from before the last one which recall answers for; the rankers know the others."""
+    """Part of the queries that come back from before the last one which recall answers for; the rankers know the
+    others."""
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
