@@ -221,8 +221,10 @@ static void recall(search *q, const char *prefix, size_t prefix_len, const query
             const double by_tree = label == QAC_NO_ID ? 0 : rest * in_tree * search_label_probability(q, label);
             x = &found->list[found->n++];
             *x = make_mixed(by_tree, 0, label, age, prefix_len);
-            if (label == QAC_NO_ID)
-                x->source = QAC_RECALLED;
+        }
+        if (label == QAC_NO_ID && by_recall > x->score) { /* more recalled than composed, if composed at all */
+            x->source = QAC_RECALLED;
+            x->composed = age;
         }
         x->score += by_recall;
         x->by_recall += by_recall;
