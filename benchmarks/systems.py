@@ -51,6 +51,7 @@ def _with(part: str = "", **settings: Any) -> Change:
 
 ABLATIONS: dict[str, Change] = {
     "no composer": _with("composer", enabled=False),
+    "the composer alone": _with("composer", share=1.0),
     "no copying": _with("composer", copy=0.0),
     "no association": _with("composer", associate=0),
     "no say for characters": _with("composer", spelling=0),
