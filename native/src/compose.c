@@ -235,7 +235,7 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
 {
     s->k = k;
     s->floor = floor;
-    s->n_states = s->n_open = s->n_best = 0;
+    s->n_states = s->n_open = s->n_best = s->speller.n = 0;
     s->prefix_probability = 0;
     s->r.prefix_len = prefix_len;
     if (prefix_len > QAC_MAX_COMPOSED / 2)
