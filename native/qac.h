@@ -315,15 +315,15 @@ enum {
 enum {
     QAC_INDEX = 0,    /* a label that starts with the prefix */
     QAC_COMPOSED = 1, /* no label; starts with the prefix */
-    QAC_RECALLED = 3, /* no label, but asked earlier in this session; starts with the prefix */
-    QAC_CORRECTED = 2 /* a label that starts with what may have been meant: one insertion, deletion, substitution of a code
-                         point or transposition of two neighbours away from the prefix */
+    QAC_CORRECTED = 2, /* a label that starts with what may have been meant: one insertion, deletion, substitution of a code
+                          point or transposition of two neighbours away from the prefix */
+    QAC_RECALLED = 3   /* no label, but asked earlier in this session; starts with the prefix */
 };
 
 typedef struct {
-    uint32_t label;      /* QAC_NO_ID: composed */
+    uint32_t label;      /* QAC_NO_ID: composed or recalled */
     uint32_t begin, end; /* bytes of the text buffer */
-    uint32_t source;     /* QAC_INDEX, QAC_COMPOSED or QAC_CORRECTED */
+    uint32_t source;     /* QAC_INDEX, QAC_COMPOSED, QAC_CORRECTED or QAC_RECALLED */
     uint32_t meant;      /* first bytes of the text that the prefix stands for: the prefix, or what was meant by it */
     double score;        /* P(query | session, prefix) */
     double composed;     /* how much of the score is the composer's, 0..1 */

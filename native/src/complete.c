@@ -1,20 +1,23 @@
 /* complete.c - one request: the tree's answers, the composer's, those of the session, and those to a prefix with a typing
  * error.
  *
- * Tree and composer give probabilities of whole queries, so their mixture does too:
+ * Tree and composer give probabilities of whole queries, so their mixture does too. With k = 1 for new queries and, for
+ * known ones, how likely the next query is not a new one (LEAST_KNOWN below):
  *
- *     P(q | session)  =  share * P_composer(q | session)  +  (1 - share) * P_tree(q | session)
+ *     M(q)            =  share * k * P_composer(q | session)  +  (1 - share) * P_tree(q | session)
  *
- * (but for LEAST_KNOWN below). The prefix selects among all q. A prefix that the tree finds likely and the composer does not leaves the tree the word,
+ * The prefix selects among all q. A prefix that the tree finds likely and the composer does not leaves the tree the word,
  * and the other way round: how much either counts follows from the prefix, without a rule.
  *
- * A session comes back to what it asked before its last query: to the one a queries before the last with the chance
- * recall[a], learned from the log, which is added.
+ * A session comes back to what it asked before its last query: to the one that came a queries before with the chance r(a),
+ * learned from the log. All else shares the rest:
+ *
+ *     P(q | session)  =  sum of r(a) where q came a before the last  +  (1 - sum of all r) * M(q)
  *
  * Where few known queries start with the prefix, another one may have been meant. Then the tree's answers to each
- * reading are in it too (a noisy channel: Kernighan, Church and Gale 1990), times P(typed | meant):
- *
- *     P(q, typed | session)  =  P(typed | meant) * (1 - share) * P_tree(q | session)
+ * reading are in it too (a noisy channel: Kernighan, Church and Gale 1990), times P(typed | meant), and times share /
+ * P(new query): to the composer what is typed is new, and its share is no chance. No correction stands above a known
+ * query that starts with the prefix.
  */
 #include "compose.h"
 #include "correct.h"
@@ -34,6 +37,8 @@ static const double LEAST_READING = 1e-3;
 /* The composer knows the log's queries by heart, made again or not: its scores of them count by how likely the next query is
  * not a new one. At least so much: a list that names each query once looks like a log in which none is made twice. */
 static const double LEAST_KNOWN = 0.1;
+
+static const double MOST_RECALLED = 0.95; /* there is always something else, whatever a file says */
 
 /* What may be answered, and the probability of all that the prefix may have been meant to begin. */
 typedef struct {
@@ -65,10 +70,10 @@ static int write_answer(qac_answer *answer, const mixed *x, const char *from, si
                            .begin = (uint32_t)*at,
                            .end = (uint32_t)(*at + len),
                            .source = x->source,
-                           .meant = x->meant,
+                           .meant = x->meant < len ? x->meant : (uint32_t)len,
                            .score = x->score,
-                           .composed = x->score > 0 ? x->by_composer / x->score : 0,
-                           .recalled = x->score > 0 ? x->by_recall / x->score : 0};
+                           .composed = x->by_composer,
+                           .recalled = x->by_recall};
     *at += len;
     return QAC_OK;
 }
@@ -185,9 +190,9 @@ static mixed *find_answer(const search *q, const query *asked, const answers_fou
     return NULL;
 }
 
-/* Adds the queries asked before the last one. unit: as much as all queries of the log have together, in the measure of the
+/* Adds the queries asked before the last one; returns the factor on all else. unit: as much as all queries of the log have together, in the measure of the
  * answers found; in_tree: what the labels in range have. */
-static void recall(search *q, const char *prefix, size_t prefix_len, const query *asked, uint32_t n_asked, bool composing,
+static double recall(search *q, const char *prefix, size_t prefix_len, const query *asked, uint32_t n_asked, bool composing,
                    double unit, double in_tree, answers_found *found)
 {
     const qac_parts *p = &q->m->parts;
@@ -198,7 +203,7 @@ static void recall(search *q, const char *prefix, size_t prefix_len, const query
             newer++;
         all += chance[age] = newer == age ? p->recall[age - 1] : 0;
     }
-    const double rest = all < 1 ? 1 - all : 0;
+    const double rest = all < MOST_RECALLED ? 1 - all : 1 - MOST_RECALLED;
     for (uint32_t i = 0; i < found->n; i++) {
         found->list[i].score *= rest;
         found->list[i].by_composer *= rest;
@@ -231,6 +236,7 @@ static void recall(search *q, const char *prefix, size_t prefix_len, const query
         x->by_recall += by_recall;
         found->mass += by_recall;
     }
+    return rest;
 }
 
 /* Puts x among the best k, of which there are n so far, unless its label is there with a higher score. */
@@ -298,13 +304,15 @@ static int correct(search *q, const reading *readings, uint32_t n_readings, uint
     /* What is typed is believed: no correction is likelier than a known query that starts with it. */
     const double factor = n && best[0].score > least_exact ? least_exact / best[0].score : 1;
     for (uint32_t i = 0; i < n; i++)
-        best[i].score *= factor;
+        best[i].score = fmin(best[i].score * factor, least_exact);
     found->mass += factor * all;
     found->n += n;
     return QAC_OK;
 }
 
-/* Leaves the best k, their scores shares of all. Composed ones below `least` go, unless there is no other. */
+static double part_of(double part, double whole) { return part > 0 && whole > 0 ? fmin(part / whole, 1) : 0; }
+
+/* Leaves the best k, their scores shares of all and their parts shares of their scores. Composed ones below `least` go, unless there is no other. */
 static void choose(answers_found *found, uint32_t k, double least)
 {
     const double all = found->mass;
@@ -315,10 +323,9 @@ static void choose(answers_found *found, uint32_t k, double least)
         if (list[i].source == QAC_COMPOSED && list[i].score < least && kept > 0)
             continue;
         mixed x = list[i];
-        const double score = all > 0 && x.score < all ? x.score / all : all > 0, factor = x.score > 0 ? score / x.score : 0;
-        x.score = score;
-        x.by_composer *= factor;
-        x.by_recall *= factor;
+        x.by_composer = part_of(x.by_composer, x.score);
+        x.by_recall = part_of(x.by_recall, x.score);
+        x.score = all > 0 && x.score < all ? x.score / all : all > 0;
         list[kept++] = x;
     }
     found->n = kept;
@@ -330,7 +337,7 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
 {
     const qac_composer *c = &m->parts.composer;
     const bool mixing = is_mixing(m, options);
-    const uint32_t gathered = mixing && k < GATHERED ? GATHERED : k;
+    const uint32_t fewest = mixing ? GATHERED : FEW, gathered = k < fewest ? fewest : k;
     const double root_mass = m->parts.tree.node[0].mass;
     search q;
     uint32_t lo, hi;
@@ -361,8 +368,8 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
         found->mass = lo < hi;
     }
     if (!status && !popular && !q.hinge)
-        recall(&q, prefix, prefix_len, asked, n_asked, mixing, mixing ? 1 : in_range > 0 ? 1 / in_range : 0,
-               mixing ? (1 - c->share) * in_range : 1, found);
+        unit *= recall(&q, prefix, prefix_len, asked, n_asked, mixing, mixing ? 1 : in_range > 0 ? 1 / in_range : 0,
+                       mixing ? (1 - c->share) * in_range : 1, found);
     /* Corrections do not count against the composed: both may be what was meant. */
     const double least = c->least * found->mass;
     const uint32_t few = popular ? 1 : FEW; /* the most popular completions are only these, if there are any */

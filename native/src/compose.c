@@ -251,6 +251,8 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
             (1 - x.copy - x.associate) * ngram_backoff(&c->word, &x.words) * c->unknown * s->r.spelled;
         if (unknown > LEAST_NEW * s->r.in_range)
             add_spelled(s, partial, partial_len);
+        else
+            add_candidate(s, word_number(&s->r, partial, partial_len)); /* what is typed may be all */
         s->r.in_range += unknown;
     } else {
         s->r.in_range = 1 - x.end; /* anything but the end may follow */
@@ -358,7 +360,7 @@ void compose_scratch_free(compose_scratch *s)
 static bool check_ngrams(const qac_ngrams *g)
 {
     if (g->order == 0)
-        return true;
+        return g->words == 0;
     if (g->order < 2 || g->order > QAC_MAX_ORDER || g->words == 0 || g->words >= QAC_CHILD_LABEL ||
         g->contexts < g->words + 2 || g->entries >= QAC_CHILD_LABEL)
         return false;

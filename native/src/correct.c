@@ -13,7 +13,11 @@
 static const double MISSING = 6e-5, SWAPPED = 6e-5, WRONG = 6e-7, EXTRA = 6e-7;
 static const double AT_START = 0.5; /* the first letter is less often wrong */
 
-enum { BEYOND = 0xFF }; /* no byte of UTF-8: sorts behind all that may follow */
+enum {
+    BEYOND = 0xFF,       /* no byte of UTF-8: sorts behind all that may follow */
+    MOST_WEIGHED = 4096, /* labels of a range whose weights are summed */
+    MOST_LETTERS = 256   /* tried at one place */
+};
 
 typedef struct {
     const qac_label_strings *labels;
@@ -36,11 +40,13 @@ static uint32_t next_point(const char *s, uint32_t at, uint32_t len)
 
 static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, double likelihood)
 {
+    /* Of a large range every so many labels stand for all: what it weighs decides which readings are looked at. */
+    const uint32_t step = 1 + (hi - lo) / MOST_WEIGHED;
     double mass = 0;
-    for (uint32_t i = lo; i < hi; i++)
+    for (uint32_t i = lo; i < hi; i += step)
         if (i < c->exact_lo || i >= c->exact_hi)
             mass += c->weight[i];
-    mass *= likelihood;
+    mass *= likelihood * step;
     if (!(mass > (c->n == CORRECT_MOST ? c->out[c->n - 1].mass : 0)))
         return;
     uint32_t at = c->n < CORRECT_MOST ? c->n++ : c->n - 1;
@@ -87,7 +93,7 @@ static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, u
     const char *const typed = c->typed;
     /* Which of the two stands first among the labels? */
     const int order = memcmp(typed + at, typed + next, c->len - next);
-    while (place.at < hi && place.shared >= at) {
+    for (uint32_t tried = 0; tried < MOST_LETTERS && place.at < hi && place.shared >= at; tried++) {
         const uint32_t end = take_letter(c, &place, at);
         if (end == 0)
             return;

@@ -168,7 +168,7 @@ double typed_probability(const request *r, const hypothesis *h, const context *x
 {
     const double by_words = word_probability(r, h, x, word), share = r->c->spelling;
     const size_t typed = r->prefix_len - r->head;
-    if (share == 0 || typed == 0)
+    if (share == 0 || typed == 0 || r->c->character.order == 0)
         return by_words;
     uint32_t context = r->behind;
     double by_characters;

@@ -64,6 +64,9 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
         !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_recall(parts->recall) ||
         parts->loss > QAC_LOSS_HINGE || !check_tree(parts, &max_children) || !compose_check(&parts->composer))
         return QAC_ECORRUPT;
+    /* The mixture needs probabilities from the tree. */
+    if (parts->composer.word.order && (parts->loss != QAC_LOSS_SOFTMAX || parts->filters))
+        return QAC_ECORRUPT;
     qac_model *m = qac_alloc(1, sizeof *m);
     if (!m)
         return QAC_ENOMEM;

@@ -14,10 +14,12 @@ static uint32_t character_of(const qac_composer *c, const char *s, size_t len, s
     while (n < len && n < 4 && !qac_starts_code_point(s[n]))
         n++;
     const unsigned char b = (unsigned char)s[0];
+    *used = n;
+    if (n == 1 && b >= 0x80) /* no UTF-8 */
+        return c->character.words + 2;
     uint32_t point = n == 1 ? b : n == 2 ? b & 0x1Fu : n == 3 ? b & 0x0Fu : b & 0x07u;
     for (size_t i = 1; i < n; i++)
         point = point << 6 | ((unsigned char)s[i] & 0x3Fu);
-    *used = n;
     const uint32_t at = qac_lower_bound(c->alphabet, 0, c->character.words, point);
     return at < c->character.words && c->alphabet[at] == point ? at : c->character.words + 2;
 }
@@ -116,7 +118,9 @@ static double spell_on(speller *s, const qac_composer *c, const spelling *from)
                 continue;
             }
             if (s->chance[symbol] == 0) {
-                if (n == SPELLED_CHARACTERS)
+                /* Shorter contexts add no more than the back-off. */
+                const double most = p + factor * g->backoff[contexts.of[l]];
+                if (n == SPELLED_CHARACTERS || !(from->probability * most > LEAST))
                     continue;
                 s->touched[n++] = symbol;
             }

@@ -515,6 +515,38 @@ static void test_reuse(const qac_model *m, qac_scratch *used)
     }
 }
 
+/* What the session asked comes back, known or not; each query stands there once. */
+static void test_recalled(void)
+{
+    sample s = make_composing_sample();
+    s.parts.recall[0] = 0.3;
+    s.parts.recall[1] = 0.2;
+    s.parts.recall[2] = 0.9; /* together more than 1 */
+    qac_model *m;
+    qac_scratch *w;
+    CHECK(qac_model_open(&s.parts, &m) == QAC_OK && qac_scratch_new(m, &w) == QAC_OK);
+    static const char *const prefixes[] = {"", "a", "ab", "z", "zz", "zz x", "x", "x zba"};
+    static const char *const sessions[] = {"zz x\na", "ab\nabc\nx", "zz\nzz\nzz", "\n\nzz\n", "a\nb\nzz y\nx", "x zba\nx zba\na",
+                                           "zz\n\n\n\n\n\n\n\n\nx"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        for (size_t j = 0; j < sizeof sessions / sizeof *sessions; j++)
+            for (uint32_t k = 1; k < 40; k += 13)
+                ask_soundly(m, w, prefixes[i], sessions[j], k);
+    qac_answer answers[3];
+    uint32_t n;
+    CHECK(ask(m, w, "zz ", "zz qq\nx", 3, 0, answers, &n) == QAC_OK && n >= 1);
+    CHECK(answers[0].source == QAC_RECALLED && answers[0].recalled > 0.5 && answers[0].meant == 3);
+    char *const long_one = many_words('z', 3, 600); /* longer than any answer */
+    char *const session = allocate(strlen(long_one) + 3);
+    sprintf(session, "%s\nx", long_one);
+    ask_soundly(m, w, "zz", session, 5);
+    free(session);
+    free(long_one);
+    qac_scratch_free(w);
+    qac_model_close(m);
+    free_sample(&s);
+}
+
 /* Without a model of characters nothing is known of a new word but that it may be copied. */
 static void test_without_characters(void)
 {
@@ -596,6 +628,7 @@ void test_compose(void)
     test_limits(m, w);
     test_reuse(m, w);
     test_without_characters();
+    test_recalled();
     qac_scratch_free(w);
     qac_model_close(m);
     free_sample(&s);
