@@ -74,13 +74,13 @@ class KneserNey:
 
 
 def telling(queries: Sequence[Sequence[str]]) -> list[int]:
-    """Return which queries show how words are written: of those with a word the first two to be drawn."""
+    """Return which queries show how words are written: of those with a word the first eight to be drawn."""
     turn = np.random.default_rng(0).permutation(len(queries))
     having: dict[str, list[int]] = defaultdict(list)
     for i in sorted(range(len(queries)), key=turn.__getitem__):
         for word in set(queries[i]):
             having[word].append(i)
-    return sorted({i for places in having.values() for i in places[:2]})
+    return sorted({i for places in having.values() for i in places[:8]})
 
 
 class PlainComposer:
@@ -97,6 +97,9 @@ class PlainComposer:
         labels = LabelTable.from_examples(examples)
         weights = [max(1, min(int(c), config.count_cap)) for c in labels.occurrences]
         queries = [t.split(" ") for t in labels.texts]
+        self.known = set(labels.texts)
+        new = max(0.001, sum(n for n in labels.occurrences if n <= 1) / sum(labels.occurrences))
+        self.counts_known = max(0.1, 1 - new)
         self.words = sorted({w for q in queries for w in q})
         self.by_words = KneserNey(zip(queries, weights, strict=True), config.order)
         self.by_characters = KneserNey(((labels.texts[i], 1) for i in telling(queries)), config.character_order)
@@ -186,11 +189,23 @@ class PlainComposer:
         new = sum(x for w, x in copies.items() if w not in self.words and w.startswith(partial))
         return copy * new * (1 - self.end(before))
 
-    def starts(self, typed: Sequence[str], partial: str) -> float:
-        """Return the probability that the next word starts with ``partial``."""
+    def starts_known(self, typed: Sequence[str], partial: str) -> float:
+        """Return the probability that the next word starts with ``partial`` and is in some query, or copied."""
         head = "".join(w + " " for w in typed)
         known = sum(self.word(w, typed, head) for w in self.words if w.startswith(partial))
-        return known + self.copied(typed, partial) + self.outside(typed) * self.spelling(partial, head)
+        return known + self.copied(typed, partial)
+
+    def starts_new(self, typed: Sequence[str], partial: str) -> float:
+        """Return the probability that the next word starts with ``partial`` and is a new one that is not copied."""
+        return self.outside(typed) * self.spelling(partial, "".join(w + " " for w in typed))
+
+    def starts(self, typed: Sequence[str], partial: str) -> float:
+        """Return the probability that the next word starts with ``partial``."""
+        return self.starts_known(typed, partial) + self.starts_new(typed, partial)
+
+    def spells(self, typed: Sequence[str], partial: str) -> bool:
+        """Return whether words are sought by their characters: not where a new one is all too unlikely."""
+        return bool(partial) and self.starts_new(typed, partial) > 0.02 * self.starts_known(typed, partial)
 
     def typed_word(self, word: str, typed: Sequence[str], partial: str) -> tuple[float, float]:
         """Return P(word, end | typed) and P(word, more | typed) of the word that is typed as far as ``partial``."""
@@ -229,16 +244,28 @@ class PlainComposer:
         p *= more * self.word(first, words[: n + 1], head) / (1 - self.end(words[: n + 1]))
         return p * math.prod(self.word(w, words[: n + 2 + i], head) for i, w in enumerate(rest)) * self.end(words)
 
+    def counts(self, text: str) -> float:
+        """Return what P(text) counts times: the chance that the next query is no new one, if this one is known."""
+        return self.counts_known if text in self.known else 1.0
+
+    def score(self, text: str, prefix: str) -> float:
+        """Return P(text) as it counts, where ``prefix`` is typed of it."""
+        return self.query(text, prefix) * self.counts(text)
+
     def best(self, prefix: str, k: int, most: int = 8) -> list[tuple[float, str]]:
-        """Return the ``k`` likeliest queries of known, copied and typed words that start with ``prefix``."""
+        """Return the ``k`` queries of the best scores that start with ``prefix``, with those.
+
+        They are of known and copied words, and of the typed word where words are sought by their characters.
+        """
         *typed, partial = prefix.split(" ")
         head = "".join(w + " " for w in typed)
-        words = sorted({*self.words, *self.said, *([partial] if partial else [])})
+        words = sorted({*self.words, *self.said, *([partial] if self.spells(typed, partial) else [])})
         found: list[tuple[float, str]] = []
 
         def extend(before: list[str], ends: float, more: float) -> None:
             if len(before) > len(typed):
-                found.append((ends, " ".join(before)))
+                text = " ".join(before)
+                found.append((ends * self.counts(text), text))
                 found.sort(key=lambda x: (-x[0], x[1]))
             if len(before) == len(typed) + most or (len(found) >= k and more <= found[k - 1][0]):
                 return

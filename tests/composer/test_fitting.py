@@ -18,20 +18,20 @@ def choose(queries):
     return _telling(tokens, np.cumsum([len(q) for q in queries], dtype=np.int64)).tolist()
 
 
-@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=30))
-def test_of_each_word_two_queries_are_chosen(telling, queries):
+@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=60))
+def test_of_each_word_eight_queries_are_chosen(telling, queries):
     chosen = choose(queries)
     assert chosen == sorted(set(chosen))
     for word in range(6):
         having = {i for i, q in enumerate(queries) if word in q}
-        assert len(having & set(chosen)) >= min(2, len(having))
-    assert len(chosen) <= 2 * len({w for q in queries for w in q})
+        assert len(having & set(chosen)) >= min(8, len(having))
+    assert len(chosen) <= 8 * len({w for q in queries for w in q})
     assert chosen == choose(queries) == telling(queries)
 
 
-def test_a_query_that_says_a_word_twice_is_one_of_two():
-    for n in range(2, 12):
-        assert len(choose([[0, 0]] * n)) == 2
+def test_a_query_that_says_a_word_twice_is_one_of_eight():
+    for n in range(8, 18):
+        assert len(choose([[0, 0]] * n)) == 8
 
 
 def train(make_model, counts, spelling=None):

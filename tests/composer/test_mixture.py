@@ -1,6 +1,7 @@
 """The core's answers against a plain computation of all queries there can be (conftest.py).
 
-The composer has the whole share here, so that a score is P(query) / P(prefix), and proposes whatever it finds.
+The composer has the whole share here, so that a score is P(query) / P(prefix), known queries counting less, and
+proposes whatever it finds.
 """
 
 import itertools
@@ -126,7 +127,7 @@ def assert_exact(completer, plain, prefix, last, k=5):
     answers = completer.complete(prefix, last, 50)
     of_all = plain.begins(prefix)
     for a in answers:
-        assert a.score == pytest.approx(plain.query(a.text, prefix) / of_all, rel=2e-5)
+        assert a.score == pytest.approx(plain.score(a.text, prefix) / of_all, rel=2e-5)
     for (p, text), a in zip(plain.best(prefix, k), answers, strict=False):
         if p > 0.002 * of_all:  # what is less likely may not be followed up
             assert a.score >= p / of_all * (1 - 2e-5), text
@@ -161,14 +162,14 @@ def test_a_length_discount_orders_by_probability_over_length(make_model, plain_c
     plain = plain_composer(to_examples(LOG), COMPOSER, "red shoes")
     for prefix in ("", "b", "red ", "blue s"):
         answers = completer.complete(prefix, "red shoes", 10)
-        wanted = [plain.query(a.text, prefix) / len(a.text) ** discount for a in answers]
+        wanted = [plain.score(a.text, prefix) / len(a.text) ** discount for a in answers]
         assert [a.score / answers[0].score for a in answers] == pytest.approx([w / wanted[0] for w in wanted], rel=2e-5)
         best = max(p / len(text) ** discount for p, text in plain.best(prefix, 30))
         assert wanted[0] >= best * (1 - 2e-5)
 
 
 def test_a_share_mixes_it_with_the_tree(make_model, plain_composer):
-    """P(query) = share * P_composer + (1 - share) * P_tree; without a session the tree's is the count's share."""
+    """P(query) = share * P_composer, known ones counting less, + (1 - share) * P_tree; without a session the tree's is the count's share."""
     composer = replace(COMPOSER, share=0.25)
     path = make_model(to_examples(LOG), training(composer))
     completer = Completer.load(path, correct=False)
@@ -182,5 +183,5 @@ def test_a_share_mixes_it_with_the_tree(make_model, plain_composer):
             answers = completer.complete(prefix, k=k)
             assert answers
             for a in answers:
-                p = 0.25 * plain.query(a.text, prefix) + 0.75 * counts.get(a.text, 0)
+                p = 0.25 * plain.score(a.text, prefix) + 0.75 * counts.get(a.text, 0)
                 assert a.score == pytest.approx(p / of_all, rel=2e-5)
