@@ -251,8 +251,6 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
             (1 - x.copy - x.associate) * ngram_backoff(&c->word, &x.words) * c->unknown * s->r.spelled;
         if (unknown > LEAST_NEW * s->r.in_range)
             add_spelled(s, partial, partial_len);
-        else
-            add_candidate(s, word_number(&s->r, partial, partial_len)); /* what is typed may be all */
         s->r.in_range += unknown;
     } else {
         s->r.in_range = 1 - x.end; /* anything but the end may follow */
