@@ -252,6 +252,12 @@ class PlainComposer:
         """Return P(text) as it counts, where ``prefix`` is typed of it."""
         return self.query(text, prefix) * self.counts(text)
 
+    def counting(self, prefix: str, found: Iterable[str]) -> float:
+        """Return the probability that a query starts with ``prefix`` as it counts: as that of all that was found does."""
+        found = list(found)
+        probability = sum(self.query(t, prefix) for t in found)
+        return self.begins(prefix) * (sum(self.score(t, prefix) for t in found) / probability if found else 1.0)
+
     def best(self, prefix: str, k: int, most: int = 8) -> list[tuple[float, str]]:
         """Return the ``k`` queries of the best scores that start with ``prefix``, with those.
 
@@ -259,7 +265,7 @@ class PlainComposer:
         """
         *typed, partial = prefix.split(" ")
         head = "".join(w + " " for w in typed)
-        words = sorted({*self.words, *self.said, *([partial] if self.spells(typed, partial) else [])})
+        spelled = [partial] if self.spells(typed, partial) else []
         found: list[tuple[float, str]] = []
 
         def extend(before: list[str], ends: float, more: float) -> None:
@@ -269,7 +275,8 @@ class PlainComposer:
                 found.sort(key=lambda x: (-x[0], x[1]))
             if len(before) == len(typed) + most or (len(found) >= k and more <= found[k - 1][0]):
                 return
-            for w in words:
+            copy, _, copies = self.shares(before)
+            for w in sorted({*self.words, *(copies if copy > 0 else []), *spelled}):
                 if partial and len(before) == len(typed):
                     if w.startswith(partial):
                         at_end, on = self.typed_word(w, typed, partial)

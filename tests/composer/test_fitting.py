@@ -57,6 +57,22 @@ def test_characters_count_by_the_chance_of_a_new_query(make_model, counts, spell
     assert train(make_model, counts, 0.7).settings["spelling"] == 0.7
 
 
+@pytest.mark.parametrize(
+    ("counts", "new", "share"),
+    [
+        ((1, 1, 1), 1.0, 1.0),
+        ((1,) * 98 + (2,), 0.98, 0.0098 / 0.0298),  # odds of 49, a hundredth of them
+        ((1, 2), 1 / 3, 0.02),  # the odds give a two-hundredth
+        ((1, 199), 0.005, 0.005),
+        ((5, 5), 0.001, 0.0),  # the log says that there is none
+    ],
+)
+def test_the_composer_counts_by_the_chance_of_a_new_query(make_model, counts, new, share):
+    settings = train(make_model, counts).settings
+    assert settings["new_query"] == pytest.approx(new)
+    assert settings["share"] == pytest.approx(share)
+
+
 def test_characters_are_those_of_the_chosen_queries_with_their_spaces(make_model):
     log = [Example((), "", q) for q in ("ab c", "b", "é d")]
     config = TrainingConfig(index=IndexConfig(max_leaf=4))
