@@ -20,7 +20,7 @@ from qac.modelfile import VERSION
 
 # What of this package has a say in training.
 _TRAINING = (
-    *("examples.py", "labels.py", "saving.py", "text.py", "training.py", "xlinear.py"),
+    *("examples.py", "labels.py", "reuse.py", "saving.py", "text.py", "training.py", "xlinear.py"),
     *("composer/*.py", "features/*.py", "index/*.py", "_native/*.py"),
 )
 

@@ -21,6 +21,7 @@ import numpy as np
 from qac.completer import Completer
 from qac.config import TrainingConfig, setting, with_setting
 from qac.errors import InputError
+from qac.evaluation.report import number_sessions
 from qac.examples import Example
 from qac.metrics import FloatArray, rank_of, reciprocal_rank
 from qac.progress import working
@@ -226,6 +227,7 @@ class _Search:
         self._examples = examples
         self._requests = requests
         self._weight = np.array([e.count for e in requests])
+        self._session = number_sessions(requests)
         self._bounds = bounds
         self._threads = threads
         self._quiet = quiet
@@ -296,7 +298,7 @@ class _Search:
             ranks = self._known[config] = self._ask(model)
         best = self._known[self.config]
         difference = self._weight * (ranks - best)
-        p = _chance(difference)
+        p = _chance(np.bincount(self._session, difference).astype(np.float64))  # requests of a session are alike
         kept = tunable is not None and p < SIGNIFICANCE
         if kept or tunable is None:
             self.config, self.model = config, model

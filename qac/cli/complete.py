@@ -34,8 +34,8 @@ gives {"error": ...} and exit status 1 at the end.
 
 _MAX_BEAM = (1 << 31) - 1
 
-_KEYS = ("prefix", "prev", "k", "prev_query", "prev_queries", "next_query", "count")
-"""Of a request; the last four are those of an example besides: it may be asked as it is."""
+_KEYS = ("prefix", "prev", "k", "prev_query", "prev_queries", "next_query", "count", "time", "session")
+"""Of a request; the last six are those of an example besides: it may be asked as it is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +149,7 @@ def _to_json(
 
 def _format_explanation(e: Explanation) -> str:
     if e.count == 0:
-        return "    never made in the log: " + ("asked earlier in this session" if e.recalled else "composed of its words")
+        return "    not known: " + ("asked earlier in this session" if e.recalled else "composed of its words")
     times = "once" if e.count == 1 else f"{e.count:g} times"
     lines = [f"    made {times} in the log; {e.prior:.2%} before the session, {e.probability:.2%} with it"]
     if e.composed >= 0.005:

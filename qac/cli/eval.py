@@ -173,9 +173,13 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise UsageError("--compare needs resamples to tell a difference from chance; leave out --resamples 0")
     if args.plot and args.plot.suffix not in (".svg", ".html"):
         raise UsageError(f"--plot {args.plot}: expected a name that ends in .svg or .html")
-    for path in (args.save, args.plot):
-        if path:
-            check_writable(path)
+    for option, path in (("--save", args.save), ("--plot", args.plot)):
+        if not path:
+            continue
+        check_writable(path)
+        for source in (args.test, args.train, args.model, args.compare):
+            if source and path.exists() and Path(source).exists() and path.samefile(source):
+                raise UsageError(f"{option} {path} would overwrite what is read from there; name another file")
 
 
 def _systems(

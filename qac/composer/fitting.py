@@ -113,15 +113,14 @@ def _tokenise(texts: Sequence[str]) -> tuple[list[str], npt.NDArray[np.uint32], 
 
 
 def _telling(tokens: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the queries that show how words are written: for each word two of those that have it, drawn at random.
+    """Return the queries that show how words are written: for each word ``_OF_EACH_WORD`` of those that have it.
 
-    All queries would say the same words again and again: no better, and ten times as much where queries are templated.
+    They are drawn at random. All queries would say the same words again and again where queries are templated.
     """
     n = len(ends)
     turn = np.random.default_rng(0).permutation(n)
-    pairs = np.unique(
-        tokens.astype(np.int64) * n + np.repeat(turn, np.diff(ends, prepend=0))
-    )  # a query may say it twice
+    # Each pair of word and query once: a query may say a word twice.
+    pairs = np.unique(tokens.astype(np.int64) * n + np.repeat(turn, np.diff(ends, prepend=0)))
     word, query = np.divmod(pairs, n)
     telling = np.ones(len(word), bool)
     telling[_OF_EACH_WORD:] = word[_OF_EACH_WORD:] != word[:-_OF_EACH_WORD]

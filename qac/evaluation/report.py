@@ -116,7 +116,7 @@ def evaluate(
         typed = [example.prefix for example in examples]
     n = len(examples)
     outcomes = Outcomes.empty(n)
-    outcomes.session[:] = _number_sessions(examples)
+    outcomes.session[:] = number_sessions(examples)
     with progress(n, f"evaluate {suggester.name}", unit=" requests", quiet=quiet) as bar:
         for i, (example, prefix) in enumerate(zip(examples, typed, strict=True)):
             began = time.perf_counter_ns()
@@ -149,7 +149,7 @@ def _previous(example: Example, known: KnownQueries) -> str:
     return "known" if known.count(example.prev_queries[-1]) > 0 else "unknown"
 
 
-def _number_sessions(examples: Sequence[Example]) -> npt.NDArray[np.int32]:
+def number_sessions(examples: Sequence[Example]) -> npt.NDArray[np.int32]:
     """Number the sessions in the order in which they come; an example without one is a session of its own."""
     numbers: dict[int, int] = {}
     out = np.empty(len(examples), np.int32)

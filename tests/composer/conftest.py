@@ -253,7 +253,7 @@ class PlainComposer:
         return self.query(text, prefix) * self.counts(text)
 
     def counting(self, prefix: str, found: Iterable[str]) -> float:
-        """Return the probability that a query starts with ``prefix`` as it counts: as that of all that was found does."""
+        """Return the probability that a query starts with ``prefix`` as it counts: as all that was found does."""
         found = list(found)
         probability = sum(self.query(t, prefix) for t in found)
         return self.begins(prefix) * (sum(self.score(t, prefix) for t in found) / probability if found else 1.0)
