@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 # Setting up is done again only when what the installation is made from has changed.
 SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
 # setuptools maps these folders into the package (see pyproject.toml).
-MAPPED = data_prep
+MAPPED = data_prep webdemo
 PYTHON_FILES = setup.py qac tests benchmarks $(MAPPED)
 
 C_FILES = $(wildcard native/src/*.c native/tests/*.c)
