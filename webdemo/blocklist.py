@@ -23,9 +23,9 @@ from qac.errors import InputError
 from qac.text import PROTOCOLS, Protocol, normalize
 
 MAX_BYTES: Final = 16 << 20
-MAX_EXPRESSIONS: Final = 1000
+MAX_EXPRESSIONS: Final = 200
 MAX_EXPRESSION_CHARS: Final = 1000
-_MEMORY: Final = 1 << 20
+_MEMORY: Final = 256 << 10
 """Bytes that RE2 may use for an expression; a larger one is refused."""
 
 
@@ -56,9 +56,9 @@ class Blocklist:
             digest.update(rule.encode("utf-8", "replace") + b"\n")
             kind, colon, rest = rule.partition(":")
             try:
-                if colon and kind == "re":
+                if colon and kind.strip().lower() == "re":
                     self._expressions.append(_compile(rest.strip(), len(self._expressions)))
-                elif colon and kind == "word":
+                elif colon and kind.strip().lower() == "word":
                     words.add(_words(rest) or _nothing())
                 else:
                     exact.append(rule if normalize(rule) else _nothing())
@@ -114,7 +114,7 @@ def _nothing() -> Any:
 
 
 def _compile(expression: str, before: int) -> Any:
-    """Return a compiled expression, ``before`` others being there. Raises ValueError where it is none that is allowed."""
+    """Return a compiled expression, ``before`` others being there. Raises ValueError where it is not allowed."""
     if before == MAX_EXPRESSIONS:
         raise ValueError(f"more than {MAX_EXPRESSIONS} regular expressions; join some with | or use word: rules")
     if not expression:
@@ -128,7 +128,6 @@ def _compile(expression: str, before: int) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY
-    options.case_sensitive = True
     try:
         compiled = re2.compile(expression, options)
     except re2.error as e:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,6 +134,16 @@ def whole_number(value: Any, field: str, high: int) -> int:
     return value
 
 
+def session_name(value: Any) -> str:
+    """Return the name of a session: ``value``, or a new one where it is None. Raises FieldError for what is no name."""
+    if value is None:
+        return secrets.token_hex(16)
+    if not isinstance(value, str) or not _SESSION.fullmatch(value):
+        raise FieldError("session", "expected 16 to 64 letters, digits, - and _, picked at random; or leave it out")
+    return value
+
+
+_SESSION = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number"}
 
 

@@ -175,8 +175,10 @@ class Engine:
 
     def refresh(self, *, always: bool = False, level: int = logging.INFO) -> None:
         """Take up files that changed. To be called by one thread at a time. See :meth:`Watched.refresh`."""
-        watched = (self.model, self.blocklist) if self.blocklist else (self.model,)
-        if any([w.refresh(always=always, level=level) for w in watched]):
+        changed = self.model.refresh(always=always, level=level)
+        if self.blocklist:
+            changed |= self.blocklist.refresh(always=always, level=level)
+        if changed:
             self.current = self._snapshot()
 
     def _load_model(self, path: Path) -> LoadedModel:
@@ -195,7 +197,11 @@ class Engine:
 
 
 class Watcher(threading.Thread):
-    """Looks at an engine's files again and again, and at ``asked``, a number that changes when a reload is asked for."""
+    """Looks at an engine's files again and again.
+
+    ``asked`` returns a number that changes when they are to be loaded whether they changed or not. ``level``: see
+    :meth:`Watched.refresh`.
+    """
 
     def __init__(self, engine: Engine, asked: Callable[[], int], level: int = logging.INFO) -> None:
         super().__init__(name="qac-watcher", daemon=True)
