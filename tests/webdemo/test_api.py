@@ -76,7 +76,13 @@ def test_an_explanation(client, model_path):
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("k=0", "k"), ("k=101", "k"), ("prefix=" + "a" * 513, "prefix"), ("&".join(["prev=a"] * 21), "prev"), ("x=1", "x")],
+    [
+        ("k=0", "k"),
+        ("k=101", "k"),
+        ("prefix=" + "a" * 513, "prefix"),
+        ("&".join(["prev=a"] * 21), "prev"),
+        ("x=1", "x"),
+    ],
 )
 def test_what_is_out_of_bounds_is_refused_by_name(client, query, field):
     for path in ("complete", "explain"):
@@ -156,7 +162,9 @@ def test_hostile_texts_are_ordinary_ones(client, text):
     assert batch.status_code == 200
 
 
-@pytest.mark.parametrize("query", ["prefix=%", "prefix=%zz", "prefix=%ff%fe", "prefix=%00", "&&==&", "prefix=%0d%0aA:b", "k"])
+@pytest.mark.parametrize(
+    "query", ["prefix=%", "prefix=%zz", "prefix=%ff%fe", "prefix=%00", "&&==&", "prefix=%0d%0aA:b", "k"]
+)
 def test_malformed_addresses_break_nothing(client, query):
     assert client.get(f"/api/v1/complete?{query}").status_code in (200, 400)
 
