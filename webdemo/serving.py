@@ -118,7 +118,8 @@ def _run_waitress(app: Flask, listener: socket.socket, threads: int, ready: Call
         max_request_body_size=services.config.max_body,
         clear_untrusted_proxy_headers=True,
     )
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     signal.signal(signal.SIGHUP, ask)
     watcher = Watcher(services.engine, lambda: asked)
     watcher.start()

@@ -7,7 +7,13 @@ import os
 import re
 from pathlib import Path
 
-from qac.cli.common import add_compose_argument, add_correct_argument, add_model_argument, whole_number
+from qac.cli.common import (
+    add_address_arguments,
+    add_compose_argument,
+    add_correct_argument,
+    add_model_argument,
+    whole_number,
+)
 
 HELP = "answer over HTTP"
 
@@ -65,18 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--access-log", action="store_true", help="log every request: its path, never its query")
     parser.add_argument("--log-json", action="store_true", help="log as JSON lines")
-
-
-def add_address_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--host`` and ``--port``."""
-    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen at (default: %(default)s)")
-    parser.add_argument(
-        "--port",
-        type=whole_number(0, 65535),
-        default=8000,
-        metavar="P",
-        help="0: a free one, which is printed (default: %(default)s)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,17 +1,16 @@
 """Applications around the small log's model, and servers that run them in processes of their own."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -67,6 +66,14 @@ class Running:
         self.url = url
         self._log = log
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        url = urlsplit(self.url)
+        assert url.hostname
+        assert url.port
+        return url.hostname, url.port
+
     def get(self, path: str) -> Any:
         """Return what is at a path, parsed where it is JSON."""
         with urllib.request.urlopen(self.url + path, timeout=20) as response:
@@ -97,16 +104,14 @@ def run_server(model_path: Path, tmp_path: Path) -> Iterator[Callable[..., Runni
     """Start ``qac serve`` on a free port, with further arguments; stop it when the test is over."""
     started = []
 
-    def run(*argv: object, command: str = "serve", model: Path = model_path) -> Running:
+    def run(*argv: object, model: Path = model_path) -> Running:
         log = tmp_path / f"server{len(started)}.log"
-        arguments = ["--model", model] if command == "serve" else []
         with log.open("wb") as f:
             process = subprocess.Popen(
-                [sys.executable, "-m", "qac", command, *map(str, [*arguments, "--port", 0, *argv])],
+                [sys.executable, "-m", "qac", "serve", *map(str, ["--model", model, "--port", 0, *argv])],
                 stdout=subprocess.PIPE,
                 stderr=f,
                 text=True,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
             )
         started.append(process)
         assert process.stdout
