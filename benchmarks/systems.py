@@ -51,8 +51,11 @@ def _with(part: str = "", **settings: Any) -> Change:
 
 ABLATIONS: dict[str, Change] = {
     "no composer": _with("composer", enabled=False),
+    "the composer alone": _with("composer", share=1.0),
     "no copying": _with("composer", copy=0.0),
     "no association": _with("composer", associate=0),
+    "no say for characters": _with("composer", spelling=0),
+    "no recall": _with(recall=0),
     "no length discount": _with(length_discount=0),
     "no word pairs": _with(bigram_weight=0),
     "no whole query": _with(query_weight=0),
@@ -104,13 +107,13 @@ def _baseline(name: str, data: Data) -> Suggester:
     return BASELINES[name]().fit(data.examples("train"))
 
 
-def _qac(model: str, change: Change, data: Data, *, compose: bool = True) -> Completer:
+def _qac(model: str, change: Change, data: Data, *, compose: bool = True, correct: bool = True) -> Completer:
     """Open the model called ``model``, trained first if it was not yet."""
     path = data.folder / "models" / f"{model.replace(' ', '-')}.qac"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         save_model(train(data.examples("train"), data.config(change), quiet=True), path)
-    return Completer.load(path, compose=compose)
+    return Completer.load(path, compose=compose, correct=correct)
 
 
 def _preset(name: str, data: Data) -> Completer:
@@ -134,6 +137,7 @@ def groups() -> dict[str, dict[str, Trainer]]:
             "qac --no-compose": partial(_qac, "qac", _unchanged, compose=False),
         },
         "ablations": {
+            "qac --no-correct": partial(_qac, "qac", _unchanged, correct=False),
             "qac, session unknown": lambda data: WithoutSession(_qac("qac", _unchanged, data)),
             **{f"qac, {name}": partial(_qac, name, change) for name, change in ABLATIONS.items()},
         },

@@ -42,9 +42,7 @@ class Completer:
 
     name = "qac"
 
-    def __init__(
-        self, model: LoadedModel, beam: int | None = None, compose: bool = True, correct: bool = True
-    ) -> None:
+    def __init__(self, model: LoadedModel, beam: int | None = None, compose: bool = True, correct: bool = True) -> None:
         beam = model.beam if beam is None else beam
         if not 0 <= beam < 1 << 31:
             raise UsageError(f"beam must be 0 (exact) or a positive number of nodes, got {beam}")

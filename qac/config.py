@@ -181,7 +181,7 @@ class ComposerConfig:
     """Of the composer in the mixture with the tree, 0 to 1. None: by how likely new queries are in the training log."""
     least: float = 0.0005
     """Composed queries of a smaller probability are not proposed, unless there is nothing else."""
-    copy: float = 0.6
+    copy: float = 0.8
     """Part of the words that come back from the session which copying answers for; the n-grams know the others."""
     associate: float = 0.15
     """Chance that the next word is one that follows the last query's words in the log."""
@@ -223,7 +223,8 @@ class TrainingConfig:
     repeat_weight: float = 0.01
     """Factor on the score of the last query itself: who types again seldom wants the same again."""
     recall: float = 0.5
-    """Part of the queries that come back from before the last one which recall answers for; the rankers know the others."""
+    """Part of the queries that come back from before the last one which recall answers for; the rankers know the
+    others."""
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)

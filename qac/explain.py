@@ -52,8 +52,8 @@ class ExplainedStep:
 class Explanation:
     """Why a query got its score.
 
-    The score is the tree's part, the composer's and the session's own; the tree's part is in proportion to ``probability``, the product of
-    the steps'.
+    The score is the tree's part, the composer's and the session's own; the tree's part is in proportion to
+    ``probability``, the product of the steps'.
     """
 
     text: str

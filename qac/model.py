@@ -109,11 +109,16 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         entry_child=child,
         entry_weight=weight,
         repeat_weight=float(meta["repeat_weight"]),
-        recall=[float(rate) for rate in meta["recall"]],
+        recall=_by_age(meta["recall"]),
         loss=meta["loss"],
         filters=meta["decoding"]["prefix"] == "filter",
         composer=_composer(file, meta["composer"]) if meta["composer"] else None,
     )
+
+
+def _by_age(rates: list[Any]) -> list[float]:
+    _require_equal((len(rates), _native.MAX_AGE))
+    return [float(rate) for rate in rates]
 
 
 def _config(stored: dict[str, Any]) -> VectorizerConfig:
@@ -137,7 +142,7 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
         association_end=file.array("composer.assoc_end", "<u4"),
         association=file.array("composer.assoc_word", "<u4"),
         association_weight=file.array("composer.assoc_weight", "<f4"),
-        older=[float(weight) for weight in meta["older"]],
+        older=_by_age(meta["older"]),
         settings={name: float(value) for name, value in meta["settings"].items()},
     )
     words = len(word.unigram) - 1
@@ -173,4 +178,4 @@ def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
 
 def _require_equal(*pairs: tuple[int, int]) -> None:
     if any(a != b for a, b in pairs):
-        raise ValueError("sections that belong together differ in length")
+        raise ValueError("parts that belong together differ in length")

@@ -20,7 +20,8 @@ class Reuse:
     queries: tuple[float, ...]
     """P(the next query is the one 1, 2, ... before the last)."""
     older_words: tuple[float, ...]
-    """How often a word of the query 1, 2, ... before the last is in the next one, relative to those of the last; at most 1."""
+    """How often a word of the query 1, 2, ... before the last is in the next one, relative to those of the last; at
+    most 1."""
     next_words: tuple[float, float, float, float]
     """P(the next word is one of the last query's that are not there yet): the first word, and others where none, some,
     all of the words so far are from the last query."""

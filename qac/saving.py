@@ -85,7 +85,12 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
 def _composer_meta(c: ComposerArrays | None) -> dict[str, Any] | None:
     if c is None:
         return None
-    return {"word_order": c.word.order, "character_order": c.character.order, "older": list(c.older), "settings": dict(c.settings)}
+    return {
+        "word_order": c.word.order,
+        "character_order": c.character.order,
+        "older": list(c.older),
+        "settings": dict(c.settings),
+    }
 
 
 def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:

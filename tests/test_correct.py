@@ -17,7 +17,8 @@ READINGS = 4
 FEW = 3
 LEAST = 1e-3
 
-CONFIG = TrainingConfig(index=IndexConfig(max_leaf=4), composer=ComposerConfig(enabled=False))
+CONFIG = TrainingConfig(length_discount=0.0, index=IndexConfig(max_leaf=4), composer=ComposerConfig(enabled=False))
+UNHEARD = "zzzz"  # a session that says nothing
 
 
 def insert(typed, i, meant):
@@ -45,12 +46,12 @@ def likelihoods(typed, queries):
     return found
 
 
-def expected(typed, counts):
-    """Return the answers without a session as ``{text: (score, source, meant)}``."""
+def expected(typed, counts, few):
+    """Return the answers by counts as ``{text: (score, source, meant)}``; ``few``: known ones need no corrections."""
     exact = {q: c for q, c in counts.items() if q.startswith(typed)}
     mass = sum(exact.values())
     answers = {q: (float(c), "index", typed) for q, c in exact.items()}
-    if len(exact) >= FEW or len(typed) < 3:
+    if len(exact) >= few or len(typed) < 3:
         return answers, mass
     readings = []
     for meant, p in likelihoods(typed, counts).items():
@@ -70,16 +71,16 @@ def expected(typed, counts):
     return None if ties else answers | corrected, mass
 
 
-def assert_as_expected(model, typed, counts):
-    answers, mass = expected(typed, counts)
+def assert_as_expected(model, typed, counts, session, few):
+    answers, mass = expected(typed, counts, few)
     if answers is None:
         return
-    found = model.complete(typed.encode(), b"", 100, 0, _native.CORRECT)
+    found = model.complete(typed.encode(), session.encode(), 100, 0, _native.CORRECT)
     sources = {"index": _native.INDEX, "corrected": _native.CORRECTED}
     assert {text for text, *_ in found} == set(answers)
-    for text, score, source, meant, composed in found:
+    for text, score, source, meant, composed, recalled in found:
         p, name, prefix = answers[text]
-        assert composed == 0
+        assert composed == recalled == 0
         assert source == sources[name]
         assert score == pytest.approx(p / mass, rel=1e-6)
         assert text.encode()[:meant].decode() in {prefix, *likelihoods(typed, [text])}
@@ -97,7 +98,10 @@ def logs(letters):
 
 @pytest.mark.parametrize("letters", ["ab", "ab ", "abcdefgh", "aéè", "日本a", "😀😁é", "aa\u0301b"])
 def test_brute_force(make_model, letters):
-    """All labels and all prefixes one edit away, without a session."""
+    """All labels and all prefixes one edit away.
+
+    Without a session the most popular completions are only these, if there are any.
+    """
 
     @settings(max_examples=12)
     @given(logs(letters), st.lists(st.text(letters, min_size=1, max_size=8), min_size=30, max_size=30))
@@ -105,7 +109,8 @@ def test_brute_force(make_model, letters):
         counts = {normalize(q): c for q, c in log.items()}
         model = make(make_model, counts)._native
         for typed in {normalize_prefix(t) for t in texts} - {""}:
-            assert_as_expected(model, typed, counts)
+            assert_as_expected(model, typed, counts, "", 1)
+            assert_as_expected(model, typed, counts, UNHEARD, FEW)
 
     check()
 
@@ -158,8 +163,9 @@ def test_it_can_be_switched_off(plain):
 
 def test_many_exact_matches_need_no_correction(make_model):
     log = {"cats": 1, "cats food": 1, "cars": 10**6}
-    assert [a.text for a in make(make_model, log).complete("cats")] == ["cats", "cats food", "cars"]
-    assert [a.text for a in make(make_model, log | {"cats toys": 1}).complete("cats")] == [
+    assert [a.text for a in make(make_model, log).complete("cats", UNHEARD)] == ["cats", "cats food", "cars"]
+    assert [a.text for a in make(make_model, log).complete("cats")] == ["cats", "cats food"]
+    assert [a.text for a in make(make_model, log | {"cats toys": 1}).complete("cats", UNHEARD)] == [
         "cats",
         "cats food",
         "cats toys",
@@ -169,7 +175,7 @@ def test_many_exact_matches_need_no_correction(make_model):
 def test_a_known_query_stands_above_any_correction(make_model):
     """However much likelier the other one is; and only then there is one at all."""
     for popular in (1, 10**3, 10**6, 10**9):
-        answers = make(make_model, {"hotles": 1, "hotels": popular}).complete("hotle")
+        answers = make(make_model, {"hotles": 1, "hotels": popular}).complete("hotle", UNHEARD)
         assert answers[0].text == "hotles"
         assert [a.score for a in answers] == sorted((a.score for a in answers), reverse=True)
         assert len(answers) == (2 if popular * SURE > LEAST else 1)

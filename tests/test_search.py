@@ -222,9 +222,9 @@ def requests(draw):
 
 def complete(native, prefix, queries, k, beam=0):
     found = native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
-    asked = (_native.INDEX, len(prefix.encode()), 0)
-    assert {(source, meant, share) for _, _, source, meant, share in found} <= {asked}
-    return [(text, score) for text, score, _, _, _ in found]
+    asked = (_native.INDEX, len(prefix.encode()), 0, 0)
+    assert {tuple(rest) for _, _, *rest in found} <= {asked}
+    return [(text, score) for text, score, *_ in found]
 
 
 def assert_are_the_best(found, scores, texts, k):

@@ -5,7 +5,7 @@
  *
  *     P(q | session)  =  share * P_composer(q | session)  +  (1 - share) * P_tree(q | session)
  *
- * The prefix selects among all q. A prefix that the tree finds likely and the composer does not leaves the tree the word,
+ * (but for LEAST_KNOWN below). The prefix selects among all q. A prefix that the tree finds likely and the composer does not leaves the tree the word,
  * and the other way round: how much either counts follows from the prefix, without a rule.
  *
  * A session comes back to what it asked before its last query: to the one a queries before the last with the chance
@@ -30,6 +30,10 @@ enum {
 /* Readings of a smaller share of the probability are left out: where known queries start with the prefix, another must be
  * far likelier to have been meant. */
 static const double LEAST_READING = 1e-3;
+
+/* The composer knows the log's queries by heart, made again or not: its scores of them count by how likely the next query is
+ * not a new one. At least so much: a list that names each query once looks like a log in which none is made twice. */
+static const double LEAST_KNOWN = 0.1;
 
 /* What may be answered, and the probability of all that the prefix may have been meant to begin. */
 typedef struct {
@@ -92,6 +96,7 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
     mixed *out = found->list;
     uint32_t *n = &found->n;
     double probability = 0, discounted = 0;
+    const double share_of_known = c->share * fmax(LEAST_KNOWN, 1 - c->new_query);
     for (uint32_t i = 0; i < s->n_top; i++) {
         const int len = qac_label_decode(&q->m->strings, s->top[i].label, buffer);
         if (len < 0)
@@ -99,7 +104,7 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
         const composed its = compose_score(cs, buffer, (size_t)len);
         probability += its.probability;
         discounted += its.score;
-        const double factor = s->top[i].label == q->repeated ? c->share * q->m->parts.repeat_weight : c->share;
+        const double factor = share_of_known * (s->top[i].label == q->repeated ? q->m->parts.repeat_weight : 1);
         out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0, prefix_len);
     }
     const uint32_t n_tree = *n;
@@ -111,7 +116,7 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
         if (len == 0)
             continue;
         const uint32_t label = indexed ? qac_find_label(q->m, buffer, len) : QAC_NO_ID;
-        double by_composer = c->share * best->score, by_tree = 0;
+        double by_composer = (label == QAC_NO_ID ? c->share : share_of_known) * best->score, by_tree = 0;
         if (last_len && len == last_len && memcmp(buffer, session + last, len) == 0)
             by_composer *= q->m->parts.repeat_weight;
         if (label != QAC_NO_ID) {
@@ -216,8 +221,10 @@ static void recall(search *q, const char *prefix, size_t prefix_len, const query
             const double by_tree = label == QAC_NO_ID ? 0 : rest * in_tree * search_label_probability(q, label);
             x = &found->list[found->n++];
             *x = make_mixed(by_tree, 0, label, age, prefix_len);
-            if (label == QAC_NO_ID)
-                x->source = QAC_RECALLED;
+        }
+        if (label == QAC_NO_ID && by_recall > x->score) { /* more recalled than composed, if composed at all */
+            x->source = QAC_RECALLED;
+            x->composed = age;
         }
         x->score += by_recall;
         x->by_recall += by_recall;

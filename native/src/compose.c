@@ -11,7 +11,7 @@
 enum { PER_CONTEXT = 8, ENOUGH = 10 };
 
 /* Words outside the vocabulary are not worth their time where known words leave them less than this share. */
-static const double LEAST_NEW = 0.003;
+static const double LEAST_NEW = 0.02;
 static const double EXPECTED = 0.01; /* probability from which a typing error is not looked for */
 static const double FEWEST = 1e-3; /* share of the prefix's probability below which nothing is followed up */
 
@@ -32,6 +32,7 @@ static void add_candidate(compose_scratch *s, uint32_t word)
             if (s->candidates[i] == word)
                 return;
     }
+    s->spelled[s->n_candidates] = NULL;
     s->candidates[s->n_candidates++] = word;
 }
 
@@ -121,8 +122,13 @@ static double find_candidates(compose_scratch *s, const hypothesis *h, const con
 static void add_spelled(compose_scratch *s, const char *partial, size_t len)
 {
     spell_words(&s->speller, s->r.c, s->r.behind, partial, len);
-    for (uint32_t i = 0; i < s->speller.n; i++)
-        add_candidate(s, word_number(&s->r, s->speller.word[i].text, s->speller.word[i].len));
+    for (uint32_t i = 0; i < s->speller.n; i++) {
+        const uint32_t word = word_number(&s->r, s->speller.word[i].text, s->speller.word[i].len);
+        add_candidate(s, word);
+        for (uint32_t c = 0; c < s->n_candidates; c++)
+            if (s->candidates[c] == word)
+                s->spelled[c] = &s->speller.word[i];
+    }
 }
 
 /* Weight of the associations that are candidates where nothing is typed of a word. */
@@ -195,7 +201,7 @@ static void follow(compose_scratch *s, const hypothesis *h, const context *x, bo
     for (uint32_t i = 0; i < s->n_candidates; i++) {
         const uint32_t word = s->candidates[i];
         double end = -1;
-        const double p = first ? typed_probability(&s->r, h, x, word, &end) : word_probability(&s->r, h, x, word);
+        const double p = first ? typed_probability(&s->r, h, x, word, s->spelled[i], &end) : word_probability(&s->r, h, x, word);
         if (!(h->probability * p > least))
             continue;
         const uint32_t length = word_length(&s->r, word) + (first ? 0 : 1);
@@ -229,7 +235,7 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
 {
     s->k = k;
     s->floor = floor;
-    s->n_states = s->n_open = s->n_best = 0;
+    s->n_states = s->n_open = s->n_best = s->speller.n = 0;
     s->prefix_probability = 0;
     s->r.prefix_len = prefix_len;
     if (prefix_len > QAC_MAX_COMPOSED / 2)
@@ -243,7 +249,7 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
     if (partial_len) {
         const double unknown =
             (1 - x.copy - x.associate) * ngram_backoff(&c->word, &x.words) * c->unknown * s->r.spelled;
-        if (c->spelling > 0 || unknown > LEAST_NEW * s->r.in_range)
+        if (unknown > LEAST_NEW * s->r.in_range)
             add_spelled(s, partial, partial_len);
         s->r.in_range += unknown;
     } else {
@@ -299,7 +305,7 @@ composed compose_score(compose_scratch *s, const char *text, size_t len)
         }
         const context x = context_of(&s->r, &h);
         double end = -1;
-        const double p = word == s->r.head ? typed_probability(&s->r, &h, &x, number, &end)
+        const double p = word == s->r.head ? typed_probability(&s->r, &h, &x, number, NULL, &end)
                                            : word_probability(&s->r, &h, &x, number);
         append(&s->r, &h, &x, number, p, end, 0);
         i++;

@@ -27,6 +27,7 @@ typedef struct qac_compose_scratch {
     composed *best;           /* [QAC_MAX_K] */
     uint32_t n_best, k;
     uint32_t candidates[COMPOSE_CANDIDATES], n_candidates;
+    const spelling *spelled[COMPOSE_CANDIDATES]; /* of candidates for the word being typed, or NULL */
     uint32_t *stamp;          /* [words] round in which a word was last a candidate */
     uint32_t round;
 } compose_scratch;

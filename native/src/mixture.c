@@ -163,17 +163,27 @@ double word_probability(const request *r, const hypothesis *h, const context *x,
     return p;
 }
 
-double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, double *end)
+double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, const spelling *spelled,
+                         double *end)
 {
     const double by_words = word_probability(r, h, x, word), share = r->c->spelling;
     const size_t typed = r->prefix_len - r->head;
-    char text[QAC_MAX_LABEL];
-    const int len = share > 0 && typed ? word_text(r, word, text) : -1;
-    if (len < (int)typed)
+    if (share == 0 || typed == 0)
         return by_words;
-    const qac_ngrams *g = &r->c->word;
     uint32_t context = r->behind;
-    const double characters = share * r->in_range * spell(r->c, &context, text + typed, (size_t)len - typed);
+    double by_characters;
+    if (spelled) {
+        by_characters = spelled->probability;
+        context = spelled->context;
+    } else {
+        char text[QAC_MAX_LABEL];
+        const int len = word_text(r, word, text);
+        if (len < (int)typed)
+            return by_words;
+        by_characters = spell(r->c, &context, text + typed, (size_t)len - typed);
+    }
+    const qac_ngrams *g = &r->c->word;
+    const double characters = share * r->in_range * by_characters;
     const word_boundary behind = spell_boundary(r->c, context);
     const ngram_contexts next = ngram_find(g, ngram_follow(g, &x->words, word));
     const double words = (1 - share) * by_words, all = words + characters * (behind.end + behind.space);

@@ -94,8 +94,9 @@ double copy_weight(const request *r, const hypothesis *h, uint32_t place);
 double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word);
 
 /* The same where the word is the one being typed: characters have a say too. Sets what they make of P(end | h, word), or
- * leaves *end. Needs r->in_range. */
-double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, double *end);
+ * leaves *end. Needs r->in_range. spelled: the word, if it was spelled already; or NULL. */
+double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, const spelling *spelled,
+                         double *end);
 
 /* h with one more word, of probability p and `length` code points. end: as in hypothesis. */
 void append(const request *r, hypothesis *h, const context *x, uint32_t word, double p, double end, uint32_t length);

@@ -1,9 +1,9 @@
 /* spelling.c - how characters go on, by an n-gram model of the queries' characters. */
 #include "spelling.h"
 
-enum { ROUNDS = 24 };
+enum { ROUNDS = 28 };
 
-static const double LEAST = 0.01;          /* chance below which the beginning of a word is not followed up */
+static const double LEAST = 0.008;         /* chance below which the beginning of a word is not followed up */
 static const double OUTSIDE = 1e-5;        /* of a character that is in no query */
 static const double UNLIKELIEST = 1e-100;  /* products must not come to 0 */
 

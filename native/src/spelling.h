@@ -7,7 +7,7 @@
 enum {
     SPELLED_BYTES = 60,     /* of a word that is spelled */
     SPELLED_WORDS = 24,     /* at a time */
-    OPEN_SPELLINGS = 16,    /* beginnings of words that wait to go on */
+    OPEN_SPELLINGS = 20,    /* beginnings of words that wait to go on */
     SPELLED_CHARACTERS = 64 /* looked at that may follow another */
 };
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from qac._native.base import F32, F64, U8, U32, U64, pointer
 
 

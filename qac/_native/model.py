@@ -167,7 +167,8 @@ class Model:
         """Return up to ``k`` answers, best first.
 
         Each is its text, its score, its source, how many bytes of the text the prefix stands for, how much of the score
-        is the composer's, and how much is there because the session asked it before. ``options``: COMPOSE, CORRECT or both.
+        is the composer's, and how much is there because the session asked it before. ``options``: COMPOSE, CORRECT or
+        both.
         """
         b = self._buffers(k)
         code = lib.qac_complete(

@@ -149,11 +149,13 @@ def _to_json(
 
 def _format_explanation(e: Explanation) -> str:
     if e.count == 0:
-        return "    never made in the log: composed of its words"
+        return "    never made in the log: " + ("asked earlier in this session" if e.recalled else "composed of its words")
     times = "once" if e.count == 1 else f"{e.count:g} times"
     lines = [f"    made {times} in the log; {e.prior:.2%} before the session, {e.probability:.2%} with it"]
     if e.composed >= 0.005:
         lines[0] += f"; {e.composed:.0%} of the score from the composer"
+    if e.recalled >= 0.005:
+        lines[0] += f"; {e.recalled:.0%} for being asked earlier in this session"
     if e.meant is not None:
         lines.append(f"    what is typed read as {e.meant!r}")
     if e.repeats:

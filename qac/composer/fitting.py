@@ -19,7 +19,7 @@ from qac.reuse import Reuse
 _FREQUENT: Final = 256
 _LEAST_NEW: Final = 0.001
 """Chance of a new query where the log says that there is none."""
-_OF_EACH_WORD: Final = 2
+_OF_EACH_WORD: Final = 8
 _MOST_REUSED: Final = 0.9
 _COPY: Final = ("copy_start", "copy_none", "copy_some", "copy_all")
 

@@ -97,7 +97,8 @@ def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) 
         at_start = place[at] == n - 1
         # Here as often as they occur; below, the levels that have a longer one replace that.
         counted = at if n == order else at[at_start]
-        counts = np.bincount(inverse if n == order else inverse[at_start], weight[counted], minlength=len(distinct))
+        which = inverse if n == order else inverse[at_start]
+        counts: F64 = np.bincount(which, weight[counted], minlength=len(distinct)).astype(np.float64)
         level = _Level(distinct // (n_symbols + 2), tokens[at[first]], ids[at[first]], counts)
         if levels:  # each distinct n-gram counts once for what it ends in
             levels[-1].counts[:] += np.bincount(level.shorter, minlength=len(levels[-1].counts))
@@ -108,7 +109,7 @@ def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) 
 
 
 def _discount(counts: F64, group: I64, groups: int) -> tuple[F64, F64]:
-    """Return each count lowered and divided by its group's sum, and per group the share set free (all of an empty one)."""
+    """Return each count lowered and divided by its group's sum, and per group the share set free (empty: all)."""
     n1, n2, n3, n4 = (float((counts == i).sum()) for i in (1, 2, 3, 4))
     y = n1 / (n1 + 2 * n2) if n1 + n2 > 0 else 0.5
     discounts = [

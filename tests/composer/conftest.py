@@ -86,8 +86,8 @@ def telling(queries: Sequence[Sequence[str]]) -> list[int]:
 class PlainComposer:
     """The mixture of n-grams, copied and associated words, and of characters in the word being typed.
 
-    For one session, its queries oldest first, or its last query alone. ``head``: the finished words of a prefix with the
-    space behind each; new words are spelled as if they stood there.
+    For one session, its queries oldest first, or its last query alone. ``head``: the finished words of a prefix with
+    the space behind each; new words are spelled as if they stood there.
     """
 
     def __init__(self, examples: Sequence[Example], config: ComposerConfig, session: str | Sequence[str]) -> None:

@@ -113,8 +113,8 @@ def test_a_trie_drawn_by_hand():
 
     4 a b, 5 a end, 6 b end, 7 start a, then 8 a b end, 9 start a b, 10 start a end.
 
-    Pairs by what comes before: a b 1, a end 1, b end 1, start a, at the start, in full 2; discounts as above. Threes are
-    seen once each: y = 1, discounts 1 - 2 * 0 = 1, bounded 0.95.
+    Pairs by what comes before: a b 1, a end 1, b end 1, start a, at the start, in full 2; discounts as above. Threes
+    are seen once each: y = 1, discounts 1 - 2 * 0 = 1, bounded 0.95.
     """
     g = fit([((0, 1), 1), ((0,), 1)], 2, 3)
     assert g.order == 3
