@@ -27,13 +27,15 @@ from qac.webdemo.services import services
 
 logger = logging.getLogger(__name__)
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 probes = Blueprint("probes", __name__)
 
 
 def json_response(value: Any, status: int = 200) -> Response:
     """Return a response of ``value`` as JSON."""
-    return Response(json.dumps(value, separators=(",", ":")), status, mimetype="application/json")
+    return Response(_encode(value), status, mimetype="application/json")
 
 
 def error_response(status: int, message: str, field: str | None = None) -> Response:

@@ -244,3 +244,12 @@ print([m for m in sys.modules if m.startswith(learning)], file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr == "[]\n"
+
+
+def test_systemd_is_told_when_it_is_ready(run_server, monkeypatch, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(tmp_path / "notify"))
+        notified.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        run_server("--workers", 1)
+        assert b"READY=1" in notified.recv(4096)
