@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from http.client import IncompleteRead
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_reloads_and_a_killed_worker_lose_no_request(run_server, model, model_pa
                     with urllib.request.urlopen(url, timeout=20) as response:
                         answers.append(json.load(response)["model"])
                     break
-                except (ConnectionError, urllib.error.URLError) as e:
+                except (ConnectionError, IncompleteRead, urllib.error.URLError) as e:
                     if attempt or isinstance(e, urllib.error.HTTPError):
                         errors.append(e)
 
