@@ -126,10 +126,11 @@ class _Logger(Logger):
 
 
 def _hide_requests(record: logging.LogRecord) -> bool:
+    """Take requests out of a line; drop those that say that a client was too slow."""
     for start, instead in (
         ("Invalid request from", "refused what is not a request"),
         ("Error handling request", "failed to answer a request"),
     ):
         if str(record.msg).startswith(start):
             record.msg, record.args = instead, ()
-    return True
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))

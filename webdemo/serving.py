@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import socket
+import struct
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final, Literal
@@ -21,6 +22,8 @@ Server = Literal["gunicorn", "waitress"]
 SERVERS: Final[tuple[Server, ...]] = ("gunicorn", "waitress")
 
 _BACKLOG: Final = 1024
+_PATIENCE_SECONDS: Final = 5
+"""How long a client may pause within a request before it is given up, for it may hold a thread meanwhile."""
 
 
 def default_server() -> Server:
@@ -43,6 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _be_impatient(listener)
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError:
@@ -53,6 +57,15 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen at {host}, port {port}: {e.strerror}; give another --host or --port (0: a free one)"
         ) from e
     return listener
+
+
+def _be_impatient(listener: socket.socket) -> None:
+    """Bound how long connections, which inherit this, wait for slow clients."""
+    patience = struct.pack("@ll", _PATIENCE_SECONDS, 0)  # struct timeval
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        listener.setsockopt(socket.SOL_SOCKET, option, patience)
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # browsers open connections that they may never use
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _PATIENCE_SECONDS)
 
 
 def address_of(listener: socket.socket) -> str:

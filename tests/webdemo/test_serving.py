@@ -1,5 +1,6 @@
 """Servers in processes of their own: starting, stopping, reloading, dying."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -184,6 +185,18 @@ def test_what_is_hardly_http_breaks_nothing(run_server, kind):
         assert server.get("healthz") == {"status": "ok"}
     server.stop()
     assert "secret" not in server.log()
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_clients_that_stop_in_the_middle_or_never_begin_do_not_keep_others_waiting_for_ever(run_server, kind):
+    server = run_server("--server", kind, "--workers", 1, "--threads", 1)
+    with contextlib.ExitStack() as stack:
+        for sent in (b"", b"GET / HTTP/1.1\r\nHos", b"POST /api/v1/complete HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"):
+            connection = stack.enter_context(socket.create_connection(server.address))
+            connection.sendall(sent)
+        assert server.get("healthz") == {"status": "ok"}  # within the 20 s that it waits
+    server.stop()
+    assert "Traceback" not in server.log()
 
 
 def test_logs_can_be_json(run_server):
