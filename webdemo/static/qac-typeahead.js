@@ -68,7 +68,7 @@ export function reduce(state, event) {
     case "answer":
       return event.request === state.request ? answered(state, event.items) : state;
     case "slow":
-      return event.request === state.request && state.waiting ? { ...state, notice: "slow" } : state;
+      return event.request === state.request && state.waiting && !state.notice ? { ...state, notice: "slow" } : state;
     case "failed": {
       if (event.request !== state.request) return state;
       const stopped = { ...state, items: [], open: false, active: -1, waiting: false };
@@ -173,6 +173,8 @@ export function attach(input, options) {
     const before = state;
     state = reduce(before, event);
     if (state === before) return;
+    // What the user types is in the box already, and an input method does not like to be written over.
+    if (event.type !== "input" && state.text !== before.text) input.value = state.text;
     view.render(state, before);
     if (state.request !== before.request) {
       controller.abort();
@@ -191,15 +193,17 @@ export function attach(input, options) {
   }
 
   async function ask(request) {
-    controller = new AbortController();
-    const { signal } = controller;
+    const own = (controller = new AbortController());
     const parameters = new URLSearchParams({ prefix: state.text, k });
     for (const query of session.queries()) parameters.append("prev", query);
     const slow = setTimeout(() => dispatch({ type: "slow", request }), SLOW_MS);
-    const timeout = setTimeout(() => controller.abort(), TIMEOUT_MS);
+    const timeout = setTimeout(() => own.abort(), TIMEOUT_MS);
     const start = performance.now();
     try {
-      const response = await fetch(`${url}?${parameters}`, { signal, headers: { Accept: "application/json" } });
+      const response = await fetch(`${url}?${parameters}`, {
+        signal: own.signal,
+        headers: { Accept: "application/json" },
+      });
       if (!response.ok) {
         dispatch({ type: "failed", request, again: response.status >= 500 || response.status === 429 });
         return;
@@ -376,7 +380,6 @@ function createView(input, into, id, messages, decorate) {
   return {
     list,
     render(state, before) {
-      if (input.value !== state.text) input.value = state.text;
       if (state.items !== before.items) renderItems(state.items);
       if (state.items !== before.items || state.active !== before.active) renderActive(state.active);
       input.setAttribute("aria-expanded", String(state.open));
