@@ -1,0 +1,253 @@
+/** The path through the tree that leads to a suggestion, drawn, and the same told in words for who does not see it. */
+
+import { element, percent, svg } from "./dom.js";
+
+const WAIT_MS = 80; // arrows and pointers pass over many suggestions
+const PUSHES = 4; // strongest features shown of a step
+const KINDS = { letters: "letters", cluster: "cluster", query: "query" };
+
+export class WhyPanel {
+  #title;
+  #body;
+  #url;
+  #k;
+  #timer;
+  #controller = new AbortController();
+  #wanted = "";
+  #drawn = null;
+
+  /** `section`: holds a heading and the body. `url`: where explanations are asked for. `k`: suggestions asked for. */
+  constructor(section, url, k) {
+    this.#title = section.querySelector("h2");
+    this.#body = section.querySelector("h2 + div");
+    this.#url = url;
+    this.#k = k;
+    let width = 0;
+    new ResizeObserver(() => {
+      if (this.#drawn && this.#body.clientWidth !== width) this.#draw();
+      width = this.#body.clientWidth;
+    }).observe(this.#body);
+  }
+
+  /** Explain the completion `text` of `answer`; without a text there is nothing to explain. */
+  show(text, { prefix, prev }) {
+    const parameters = new URLSearchParams({ prefix, text: text ?? "", k: this.#k });
+    for (const query of prev) parameters.append("prev", query);
+    if (this.#wanted === `${parameters}`) return;
+    this.#wanted = `${parameters}`;
+    clearTimeout(this.#timer);
+    this.#controller.abort();
+    if (text) this.#timer = setTimeout(() => this.#ask(parameters, prev.length > 0), WAIT_MS);
+    else this.#hint("Nothing was suggested, so there is nothing to explain.");
+  }
+
+  async #ask(parameters, hasSession) {
+    this.#controller = new AbortController();
+    try {
+      const response = await fetch(`${this.#url}?${parameters}`, { signal: this.#controller.signal });
+      if (!response.ok) throw new Error(`answered ${response.status}`);
+      const { explanation } = await response.json();
+      if (this.#wanted !== `${parameters}`) return;
+      this.#drawn = { explanation, hasSession };
+      this.#draw();
+    } catch {
+      if (this.#wanted !== `${parameters}`) return;
+      this.#wanted = ""; // may be asked again
+      this.#hint("No explanation came from the server.");
+    }
+  }
+
+  #hint(text) {
+    this.#drawn = null;
+    this.#title.replaceChildren("Why?");
+    this.#body.replaceChildren(element("p", { class: "hint" }, text));
+  }
+
+  #draw() {
+    const { explanation, hasSession } = this.#drawn;
+    const { text, steps } = explanation;
+    this.#title.replaceChildren("Why ", element("q", { dir: "auto" }, text), "?");
+    this.#body.replaceChildren(
+      element("p", { class: "summary" }, facts(explanation, hasSession)),
+      ...(steps.length ? [drawPath(steps, this.#body.clientWidth), key(hasSession), told(steps, hasSession)] : []),
+      ...shares(explanation),
+    );
+  }
+}
+
+/** How often the query was made, and what besides the tree had a say. */
+function facts({ count, meant, repeats, prior, probability, steps }, hasSession) {
+  const facts = [];
+  if (meant !== null) facts.push(`What was typed is read as “${meant}”.`);
+  if (count === 0) facts.push("Nobody has searched for this: it is composed, word by word.");
+  else facts.push(`Searched for ${count === 1 ? "once" : `${Math.round(count).toLocaleString("en")} times`} in the log.`);
+  if (steps.length && hasSession) {
+    facts.push(`Its share of what starts like this is ${percent(prior)} by popularity, ${percent(probability)} in this session.`);
+  } else if (steps.length) facts.push(`Its share of what starts like this is ${percent(probability)}, by popularity alone.`);
+  if (repeats) facts.push("It is the last query itself: seldom wanted again, so it stands lower.");
+  return facts.join(" ");
+}
+
+/** The steps in words. */
+function told(steps, hasSession) {
+  const items = steps
+    .filter((step) => step.alternatives > 1)
+    .map((step) => {
+      const shares = hasSession
+        ? `${percent(step.prior)} by popularity, ${percent(step.probability)} with the session`
+        : percent(step.probability);
+      const pushes = step.pushes.slice(0, PUSHES).map((push) => `${name(push)} ${signed(push.weight)}`);
+      const pushed = pushes.length ? `; pushed by ${pushes.join(", ")}` : "";
+      return element("li", {}, `${step.what}, one of ${step.alternatives}: ${shares}${pushed}`);
+    });
+  return element("ol", { class: "visually-hidden" }, ...items);
+}
+
+function name({ text, kind }) {
+  if (kind === "bias") return "in general";
+  return kind === "prefix" ? `typed “${text}”` : text;
+}
+
+function signed(weight) {
+  return `${weight < 0 ? "−" : "+"}${Math.abs(weight).toFixed(1)}`;
+}
+
+function key(hasSession) {
+  const entries = [["now", hasSession ? "with this session" : "share"]];
+  if (hasSession) entries.push(["before", "by popularity alone"], ["push", "session words, log-odds"]);
+  return element(
+    "p",
+    { class: "key", "aria-hidden": "true" },
+    ...entries.map(([mark, text]) => element("span", {}, element("i", { class: mark }), text)),
+  );
+}
+
+/** What the score is made of. */
+function shares({ score, composed, recalled, steps }) {
+  const parts = [
+    ["index", "known queries", steps.length ? Math.max(0, 1 - composed - recalled) : 0],
+    ["composed", "composer", composed],
+    ["session", "this session", recalled],
+  ];
+  const bar = element("div", { class: "shares", "aria-hidden": "true" });
+  for (const [source, , share] of parts) {
+    if (share < 0.001) continue;
+    const part = element("i", { "data-source": source });
+    part.style.flexGrow = share;
+    bar.append(part);
+  }
+  const list = element(
+    "dl",
+    { class: "parts" },
+    ...parts.map(([source, label, share]) =>
+      element("div", {}, element("dt", {}, element("i", { "data-source": source }), label), element("dd", {}, percent(share))),
+    ),
+  );
+  return [element("h3", {}, `Score ${percent(score)}, of which`), bar, list];
+}
+
+const LANE = 104; // width of the drawn tree
+const PATH = LANE - 18; // where the path runs in it
+const FORCED = 44; // height of a step with nothing to choose
+const CHOSEN = 62; // and of one with a choice, without its pushes
+const TAG = 26; // height of a row of pushes
+const FAN = 6; // branches not taken that are drawn
+
+/** The path from the top of the tree to a query, a row for each step. */
+function drawPath(steps, width) {
+  const picture = svg("svg", { class: "path", width, "aria-hidden": "true" });
+  const branches = svg("g", { class: "branches" });
+  const nodes = svg("g", {});
+  let y = 14;
+  nodes.append(
+    svg("circle", { class: "node root", cx: PATH, cy: y, r: 5 }),
+    svg("text", { class: "kind", x: LANE, y: y + 4 }, "all queries"),
+  );
+  for (const step of steps) {
+    const above = y;
+    y += FORCED;
+    if (step.alternatives > 1) y += 10;
+    branches.append(...fan(step.alternatives - 1, above, y));
+    branches.append(svg("path", { class: "taken", d: `M${PATH} ${above}V${y}` }));
+    nodes.append(svg("circle", { class: `node ${step.kind}`, cx: PATH, cy: y, r: step.kind === "query" ? 7 : 5 }));
+    y += describeStep(nodes, step, y, width - LANE);
+  }
+  picture.append(branches, nodes);
+  picture.setAttribute("height", y + 16);
+  return picture;
+}
+
+/** The branches that were not taken, the more of them the further they reach. */
+function fan(others, above, y) {
+  return Array.from({ length: Math.min(others, FAN) }, (_, i) => {
+    const x = PATH - 13 * (i + 1);
+    const middle = (above + y) / 2;
+    return svg(
+      "g",
+      { opacity: 1 - i / (FAN + 1) },
+      svg("path", { d: `M${PATH} ${above}C${PATH} ${middle} ${x} ${middle} ${x} ${y}` }),
+      svg("circle", { cx: x, cy: y, r: 2.5 }),
+    );
+  });
+}
+
+/** Write beside a node what it stands for; return the height that takes below the node's middle. */
+function describeStep(group, step, y, space) {
+  const kind = KINDS[step.kind] + (step.alternatives > 1 ? `, 1 of ${step.alternatives}` : "");
+  const kindWidth = textWidth(kind, 12);
+  const what = step.kind === "cluster" ? step.what.replace("cluster of ", "") : step.what;
+  const label = svg("text", { class: "what", x: LANE, y: y + 5 }, shortened(what, 14, space - kindWidth - 12));
+  label.append(svg("title", {}, step.what));
+  group.append(label, svg("text", { class: "kind", x: LANE + space, y: y + 4, "text-anchor": "end" }, kind));
+  if (step.alternatives < 2) return 0;
+
+  const shares = step.pushes.length ? `${percent(step.prior)} → ${percent(step.probability)}` : percent(step.probability);
+  const bar = space - 116;
+  const top = y + 17;
+  group.append(
+    svg("rect", { class: "track", x: LANE, y: top, width: bar, height: 8, rx: 4 }),
+    svg("rect", { class: "now", x: LANE, y: top, width: Math.max(4, bar * step.probability), height: 8, rx: 4 }),
+    svg("text", { class: "shares-text", x: LANE + space, y: top + 8, "text-anchor": "end" }, shares),
+  );
+  if (step.pushes.length) {
+    group.append(svg("rect", { class: "before", x: LANE + bar * step.prior - 1, y: top - 3, width: 2, height: 14 }));
+  }
+  return CHOSEN - 34 + tags(group, step.pushes, y + 36, space);
+}
+
+/** The features that pushed, in as many rows as they need; return the height of those. */
+function tags(group, pushes, y, space) {
+  let x = 0;
+  let rows = pushes.length ? 1 : 0;
+  for (const push of pushes.slice(0, PUSHES)) {
+    const amount = signed(push.weight);
+    const text = shortened(name(push), 12, space - 60);
+    const width = Math.min(textWidth(`${text} ${amount}`, 12) + 18, space);
+    if (x > 0 && x + width > space) {
+      x = 0;
+      rows += 1;
+    }
+    const top = y + (rows - 1) * TAG;
+    group.append(
+      svg("rect", { class: push.weight < 0 ? "tag against" : "tag", x: LANE + x, y: top, width, height: 21, rx: 10.5 }),
+      svg("text", { class: "push", x: LANE + x + 9, y: top + 15 }, `${text} `, svg("tspan", {}, amount)),
+    );
+    x += width + 6;
+  }
+  return rows * TAG;
+}
+
+const measure = document.createElement("canvas").getContext("2d");
+
+function textWidth(text, size) {
+  measure.font = `600 ${size}px ${getComputedStyle(document.body).fontFamily}`;
+  return measure.measureText(text).width;
+}
+
+/** `text`, or as much of its beginning as fits. */
+function shortened(text, size, space) {
+  const points = Array.from(text);
+  if (textWidth(text, size) <= space) return text;
+  while (points.length > 1 && textWidth(`${points.join("")}…`, size) > space) points.pop();
+  return `${points.join("")}…`;
+}
