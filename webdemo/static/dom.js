@@ -16,10 +16,10 @@ function filled(made, attributes, children) {
 
 const precise = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 
-/** A share as people read it: two digits, and no more zeros than they want to count. */
+/** A share as people read it: two digits, and three next to all. */
 export function percent(share) {
   if (share === 0) return "0 %";
   if (share < 0.0001) return "< 0.01 %";
-  if (share > 0.99 && share < 1) return `${(100 * share).toFixed(1)} %`;
+  if (share > 0.99 && share < 0.9995) return `${(100 * share).toFixed(1)} %`;
   return `${precise.format(100 * share)} %`;
 }

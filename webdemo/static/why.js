@@ -4,7 +4,6 @@ import { element, percent, svg } from "./dom.js";
 
 const WAIT_MS = 80; // arrows and pointers pass over many suggestions
 const PUSHES = 4; // strongest features shown of a step
-const KINDS = { letters: "letters", cluster: "cluster", query: "query" };
 
 export class WhyPanel {
   #title;
@@ -37,18 +36,18 @@ export class WhyPanel {
     this.#wanted = `${parameters}`;
     clearTimeout(this.#timer);
     this.#controller.abort();
-    if (text) this.#timer = setTimeout(() => this.#ask(parameters, prev.length > 0), WAIT_MS);
+    if (text) this.#timer = setTimeout(() => this.#ask(parameters), WAIT_MS);
     else this.#hint("Nothing was suggested, so there is nothing to explain.");
   }
 
-  async #ask(parameters, hasSession) {
+  async #ask(parameters) {
     this.#controller = new AbortController();
     try {
       const response = await fetch(`${this.#url}?${parameters}`, { signal: this.#controller.signal });
       if (!response.ok) throw new Error(`answered ${response.status}`);
       const { explanation } = await response.json();
       if (this.#wanted !== `${parameters}`) return;
-      this.#drawn = { explanation, hasSession };
+      this.#drawn = explanation;
       this.#draw();
     } catch {
       if (this.#wanted !== `${parameters}`) return;
@@ -64,24 +63,24 @@ export class WhyPanel {
   }
 
   #draw() {
-    const { explanation, hasSession } = this.#drawn;
-    const { text, steps } = explanation;
+    const { text, steps } = this.#drawn;
+    const pushed = steps.some((step) => step.pushes.length > 0);
     this.#title.replaceChildren("Why ", element("q", { dir: "auto" }, text), "?");
     this.#body.replaceChildren(
-      element("p", { class: "summary" }, facts(explanation, hasSession)),
-      ...(steps.length ? [drawPath(steps, this.#body.clientWidth), key(hasSession), told(steps, hasSession)] : []),
-      ...shares(explanation),
+      element("p", { class: "summary" }, facts(this.#drawn, pushed)),
+      ...(steps.length ? [drawPath(steps, this.#body.clientWidth), key(pushed), told(steps)] : []),
+      ...shares(this.#drawn),
     );
   }
 }
 
 /** How often the query was made, and what besides the tree had a say. */
-function facts({ count, meant, repeats, prior, probability, steps }, hasSession) {
+function facts({ count, meant, repeats, prior, probability, steps }, pushed) {
   const facts = [];
   if (meant !== null) facts.push(`What was typed is read as “${meant}”.`);
   if (count === 0) facts.push("Nobody has searched for this: it is composed, word by word.");
   else facts.push(`Searched for ${count === 1 ? "once" : `${Math.round(count).toLocaleString("en")} times`} in the log.`);
-  if (steps.length && hasSession) {
+  if (pushed) {
     facts.push(`Its share of what starts like this is ${percent(prior)} by popularity, ${percent(probability)} in this session.`);
   } else if (steps.length) facts.push(`Its share of what starts like this is ${percent(probability)}, by popularity alone.`);
   if (repeats) facts.push("It is the last query itself: seldom wanted again, so it stands lower.");
@@ -89,11 +88,11 @@ function facts({ count, meant, repeats, prior, probability, steps }, hasSession)
 }
 
 /** The steps in words. */
-function told(steps, hasSession) {
+function told(steps) {
   const items = steps
     .filter((step) => step.alternatives > 1)
     .map((step) => {
-      const shares = hasSession
+      const shares = step.pushes.length
         ? `${percent(step.prior)} by popularity, ${percent(step.probability)} with the session`
         : percent(step.probability);
       const pushes = step.pushes.slice(0, PUSHES).map((push) => `${name(push)} ${signed(push.weight)}`);
@@ -112,9 +111,9 @@ function signed(weight) {
   return `${weight < 0 ? "−" : "+"}${Math.abs(weight).toFixed(1)}`;
 }
 
-function key(hasSession) {
-  const entries = [["now", hasSession ? "with this session" : "share"]];
-  if (hasSession) entries.push(["before", "by popularity alone"], ["push", "session words, log-odds"]);
+function key(pushed) {
+  const entries = [["now", pushed ? "with this session" : "share"]];
+  if (pushed) entries.push(["before", "by popularity alone"], ["push", "session words, log-odds"]);
   return element(
     "p",
     { class: "key", "aria-hidden": "true" },
@@ -128,10 +127,9 @@ function shares({ score, composed, recalled, steps }) {
     ["index", "known queries", steps.length ? Math.max(0, 1 - composed - recalled) : 0],
     ["composed", "composer", composed],
     ["session", "this session", recalled],
-  ];
+  ].filter(([, , share]) => share >= 0.001);
   const bar = element("div", { class: "shares", "aria-hidden": "true" });
   for (const [source, , share] of parts) {
-    if (share < 0.001) continue;
     const part = element("i", { "data-source": source });
     part.style.flexGrow = share;
     bar.append(part);
@@ -148,32 +146,34 @@ function shares({ score, composed, recalled, steps }) {
 
 const LANE = 104; // width of the drawn tree
 const PATH = LANE - 18; // where the path runs in it
-const FORCED = 44; // height of a step with nothing to choose
-const CHOSEN = 62; // and of one with a choice, without its pushes
+const TOP = 14; // of the picture, to the middle of the first node
+const APART = 40; // from what is written beside a node to the next one
+const SHARES = 30; // height of the bar that shows a choice
 const TAG = 26; // height of a row of pushes
 const FAN = 6; // branches not taken that are drawn
+const FAN_HEIGHT = 64;
 
 /** The path from the top of the tree to a query, a row for each step. */
 function drawPath(steps, width) {
   const picture = svg("svg", { class: "path", width, "aria-hidden": "true" });
   const branches = svg("g", { class: "branches" });
   const nodes = svg("g", {});
-  let y = 14;
+  let above = TOP;
+  let bottom = TOP; // of what is written beside the node above
   nodes.append(
-    svg("circle", { class: "node root", cx: PATH, cy: y, r: 5 }),
-    svg("text", { class: "kind", x: LANE, y: y + 4 }, "all queries"),
+    svg("circle", { class: "node", cx: PATH, cy: TOP, r: 5 }),
+    svg("text", { class: "kind", x: LANE, y: TOP + 4 }, "all queries"),
   );
   for (const step of steps) {
-    const above = y;
-    y += FORCED;
-    if (step.alternatives > 1) y += 10;
-    branches.append(...fan(step.alternatives - 1, above, y));
+    const y = bottom + APART;
+    branches.append(...fan(step.alternatives - 1, Math.max(above, y - FAN_HEIGHT), y));
     branches.append(svg("path", { class: "taken", d: `M${PATH} ${above}V${y}` }));
     nodes.append(svg("circle", { class: `node ${step.kind}`, cx: PATH, cy: y, r: step.kind === "query" ? 7 : 5 }));
-    y += describeStep(nodes, step, y, width - LANE);
+    bottom = y + describeStep(nodes, step, y, width - LANE);
+    above = y;
   }
   picture.append(branches, nodes);
-  picture.setAttribute("height", y + 16);
+  picture.setAttribute("height", bottom + TOP);
   return picture;
 }
 
@@ -193,7 +193,7 @@ function fan(others, above, y) {
 
 /** Write beside a node what it stands for; return the height that takes below the node's middle. */
 function describeStep(group, step, y, space) {
-  const kind = KINDS[step.kind] + (step.alternatives > 1 ? `, 1 of ${step.alternatives}` : "");
+  const kind = step.kind + (step.alternatives > 1 ? `, 1 of ${step.alternatives}` : "");
   const kindWidth = textWidth(kind, 12);
   const what = step.kind === "cluster" ? step.what.replace("cluster of ", "") : step.what;
   const label = svg("text", { class: "what", x: LANE, y: y + 5 }, shortened(what, 14, space - kindWidth - 12));
@@ -212,7 +212,7 @@ function describeStep(group, step, y, space) {
   if (step.pushes.length) {
     group.append(svg("rect", { class: "before", x: LANE + bar * step.prior - 1, y: top - 3, width: 2, height: 14 }));
   }
-  return CHOSEN - 34 + tags(group, step.pushes, y + 36, space);
+  return SHARES + tags(group, step.pushes, y + SHARES + 6, space);
 }
 
 /** The features that pushed, in as many rows as they need; return the height of those. */
@@ -222,7 +222,7 @@ function tags(group, pushes, y, space) {
   for (const push of pushes.slice(0, PUSHES)) {
     const amount = signed(push.weight);
     const text = shortened(name(push), 12, space - 60);
-    const width = Math.min(textWidth(`${text} ${amount}`, 12) + 18, space);
+    const width = Math.min(textWidth(text, 12, 400) + textWidth(` ${amount}`, 12) + 18, space);
     if (x > 0 && x + width > space) {
       x = 0;
       rows += 1;
@@ -239,8 +239,8 @@ function tags(group, pushes, y, space) {
 
 const measure = document.createElement("canvas").getContext("2d");
 
-function textWidth(text, size) {
-  measure.font = `600 ${size}px ${getComputedStyle(document.body).fontFamily}`;
+function textWidth(text, size, weight = 600) {
+  measure.font = `${weight} ${size}px ${getComputedStyle(document.body).fontFamily}`;
   return measure.measureText(text).width;
 }
 
