@@ -144,32 +144,34 @@ function shares({ score, composed, recalled, steps }) {
   return [element("h3", {}, `Score ${percent(score)}, of which`), bar, list];
 }
 
-const LANE = 104; // width of the drawn tree
-const PATH = LANE - 18; // where the path runs in it
+const MARGIN = 18; // between the path and what is written beside it
 const TOP = 14; // of the picture, to the middle of the first node
 const APART = 40; // from what is written beside a node to the next one
 const SHARES = 30; // height of the bar that shows a choice
 const TAG = 26; // height of a row of pushes
-const FAN = 6; // branches not taken that are drawn
+const BRANCH = 13; // from one branch that was not taken to the next
 const FAN_HEIGHT = 64;
 
 /** The path from the top of the tree to a query, a row for each step. */
 function drawPath(steps, width) {
+  const fan = width < 400 ? 3 : 6; // branches not taken that there is room for
+  const x = BRANCH * fan + 8; // of the path
+  const left = x + MARGIN; // of what is written beside it
   const picture = svg("svg", { class: "path", width, "aria-hidden": "true" });
   const branches = svg("g", { class: "branches" });
   const nodes = svg("g", {});
   let above = TOP;
   let bottom = TOP; // of what is written beside the node above
   nodes.append(
-    svg("circle", { class: "node", cx: PATH, cy: TOP, r: 5 }),
-    svg("text", { class: "kind", x: LANE, y: TOP + 4 }, "all queries"),
+    svg("circle", { class: "node", cx: x, cy: TOP, r: 5 }),
+    svg("text", { class: "kind", x: left, y: TOP + 4 }, "all queries"),
   );
   for (const step of steps) {
     const y = bottom + APART;
-    branches.append(...fan(step.alternatives - 1, Math.max(above, y - FAN_HEIGHT), y));
-    branches.append(svg("path", { class: "taken", d: `M${PATH} ${above}V${y}` }));
-    nodes.append(svg("circle", { class: `node ${step.kind}`, cx: PATH, cy: y, r: step.kind === "query" ? 7 : 5 }));
-    bottom = y + describeStep(nodes, step, y, width - LANE);
+    branches.append(...notTaken(Math.min(step.alternatives - 1, fan), x, Math.max(above, y - FAN_HEIGHT), y));
+    branches.append(svg("path", { class: "taken", d: `M${x} ${above}V${y}` }));
+    nodes.append(svg("circle", { class: `node ${step.kind}`, cx: x, cy: y, r: step.kind === "query" ? 7 : 5 }));
+    bottom = y + describeStep(nodes, step, left, y, width - left);
     above = y;
   }
   picture.append(branches, nodes);
@@ -177,62 +179,61 @@ function drawPath(steps, width) {
   return picture;
 }
 
-/** The branches that were not taken, the more of them the further they reach. */
-function fan(others, above, y) {
-  return Array.from({ length: Math.min(others, FAN) }, (_, i) => {
-    const x = PATH - 13 * (i + 1);
+/** Branches beside the path, fainter the further they reach. */
+function notTaken(count, x, above, y) {
+  return Array.from({ length: count }, (_, i) => {
+    const end = x - BRANCH * (i + 1);
     const middle = (above + y) / 2;
     return svg(
       "g",
-      { opacity: 1 - i / (FAN + 1) },
-      svg("path", { d: `M${PATH} ${above}C${PATH} ${middle} ${x} ${middle} ${x} ${y}` }),
-      svg("circle", { cx: x, cy: y, r: 2.5 }),
+      { opacity: 1 - i / (count + 1) },
+      svg("path", { d: `M${x} ${above}C${x} ${middle} ${end} ${middle} ${end} ${y}` }),
+      svg("circle", { cx: end, cy: y, r: 2.5 }),
     );
   });
 }
 
 /** Write beside a node what it stands for; return the height that takes below the node's middle. */
-function describeStep(group, step, y, space) {
+function describeStep(group, step, left, y, space) {
   const kind = step.kind + (step.alternatives > 1 ? `, 1 of ${step.alternatives}` : "");
-  const kindWidth = textWidth(kind, 12);
   const what = step.kind === "cluster" ? step.what.replace("cluster of ", "") : step.what;
-  const label = svg("text", { class: "what", x: LANE, y: y + 5 }, shortened(what, 14, space - kindWidth - 12));
+  const label = svg("text", { class: "what", x: left, y: y + 5 }, shortened(what, 14, space - textWidth(kind, 12) - 12));
   label.append(svg("title", {}, step.what));
-  group.append(label, svg("text", { class: "kind", x: LANE + space, y: y + 4, "text-anchor": "end" }, kind));
+  group.append(label, svg("text", { class: "kind", x: left + space, y: y + 4, "text-anchor": "end" }, kind));
   if (step.alternatives < 2) return 0;
 
-  const shares = step.pushes.length ? `${percent(step.prior)} → ${percent(step.probability)}` : percent(step.probability);
-  const bar = space - 116;
+  const pushed = step.pushes.length > 0;
+  const shares = pushed ? `${percent(step.prior)} → ${percent(step.probability)}` : percent(step.probability);
+  const bar = space - textWidth("0.00 % → 99.9 %", 12) - 12;
   const top = y + 17;
   group.append(
-    svg("rect", { class: "track", x: LANE, y: top, width: bar, height: 8, rx: 4 }),
-    svg("rect", { class: "now", x: LANE, y: top, width: Math.max(4, bar * step.probability), height: 8, rx: 4 }),
-    svg("text", { class: "shares-text", x: LANE + space, y: top + 8, "text-anchor": "end" }, shares),
+    svg("rect", { class: "track", x: left, y: top, width: bar, height: 8, rx: 4 }),
+    svg("rect", { class: "now", x: left, y: top, width: Math.max(4, bar * step.probability), height: 8, rx: 4 }),
+    svg("text", { class: "shares-text", x: left + space, y: top + 8, "text-anchor": "end" }, shares),
   );
-  if (step.pushes.length) {
-    group.append(svg("rect", { class: "before", x: LANE + bar * step.prior - 1, y: top - 3, width: 2, height: 14 }));
-  }
-  return SHARES + tags(group, step.pushes, y + SHARES + 6, space);
+  if (pushed) group.append(svg("rect", { class: "before", x: left + bar * step.prior - 1, y: top - 3, width: 2, height: 14 }));
+  return SHARES + tags(group, step.pushes, left, y + SHARES + 6, space);
 }
 
 /** The features that pushed, in as many rows as they need; return the height of those. */
-function tags(group, pushes, y, space) {
-  let x = 0;
+function tags(group, pushes, left, y, space) {
+  let used = 0;
   let rows = pushes.length ? 1 : 0;
   for (const push of pushes.slice(0, PUSHES)) {
     const amount = signed(push.weight);
     const text = shortened(name(push), 12, space - 60);
     const width = Math.min(textWidth(text, 12, 400) + textWidth(` ${amount}`, 12) + 18, space);
-    if (x > 0 && x + width > space) {
-      x = 0;
+    if (used > 0 && used + width > space) {
+      used = 0;
       rows += 1;
     }
+    const x = left + used;
     const top = y + (rows - 1) * TAG;
     group.append(
-      svg("rect", { class: push.weight < 0 ? "tag against" : "tag", x: LANE + x, y: top, width, height: 21, rx: 10.5 }),
-      svg("text", { class: "push", x: LANE + x + 9, y: top + 15 }, `${text} `, svg("tspan", {}, amount)),
+      svg("rect", { class: push.weight < 0 ? "tag against" : "tag", x, y: top, width, height: 21, rx: 10.5 }),
+      svg("text", { class: "push", x: x + 9, y: top + 15 }, `${text} `, svg("tspan", {}, amount)),
     );
-    x += width + 6;
+    used += width + 6;
   }
   return rows * TAG;
 }
