@@ -1,4 +1,4 @@
-"""The page in a real browser: Chromium, driven by Playwright. docs/accessibility.md says which test holds which point."""
+"""The page in a real browser: Chromium, driven by Playwright. docs/accessibility.md says which test holds what."""
 
 import json
 import os
@@ -160,15 +160,21 @@ def test_nothing_typed_suggests_what_follows_the_session(page):
     expect(options(page).first.locator(".qac-text")).to_have_text("nikon d70")
 
 
-def test_one_question_for_fast_typing(page, site):
+def test_one_question_for_fast_typing(page):
     box(page).focus()
     expect(options(page)).not_to_have_count(0)
     asked = []
     page.on("request", lambda r: asked.append(r.url) if "/complete?" in r.url else None)
-    box(page).press_sequentially("nikon")  # without pauses
+    box(page).evaluate(
+        """(input) => {
+            for (const letter of "nikon") {
+                input.value += letter;
+                input.dispatchEvent(new InputEvent("input"));
+            }
+        }"""
+    )
     expect(options(page).first.locator("b")).to_have_text(" d70")
-    assert len(asked) < 5
-    assert "prefix=nikon&" in asked[-1]
+    assert [re.search("prefix=(.*?)&", url)[1] for url in asked] == ["nikon"]
 
 
 # Keys
@@ -263,13 +269,22 @@ def test_tab_leaves_the_users_own_text_alone(page):
 
 
 def test_everything_is_reached_by_keyboard(page):
-    page.evaluate("document.activeElement.blur()")
-    names = []
-    for _ in range(6):
+    page.get_by_role("heading", level=1).click()
+    for role, name in (
+        ("button", "Dark"),
+        ("button", "Remove “digital camera”"),
+        ("combobox", "Search"),
+        ("button", "Search"),
+        ("switch", "Compare with no session"),
+    ):
         page.keyboard.press("Tab")
-        names.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.innerText"
-                                   " ?? document.activeElement.innerText").strip())
-    assert names[:5] == ["Dark", "Remove “digital camera”", "Search", "Search", "Compare with no session"]
+        expect(page.get_by_role(role, name=name, exact=True)).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("switch")).to_be_checked()
+    expect(page.get_by_role("switch")).to_be_focused()
+    page.get_by_role("button", name="Remove “digital camera”").focus()
+    page.keyboard.press("Enter")
+    assert chips(page) == []
 
 
 # Mouse and touch
@@ -321,7 +336,7 @@ def test_the_session_decides_and_the_switch_shows_it(page):
     type_and_see(page, "n", "nikon d70")
     page.get_by_role("switch", name="Compare with no session").click()
     without = page.locator("#without li .qac-text")
-    expect(without.first).to_have_text("nike air")
+    expect(without.first).to_have_text("news")
     expect(box(page)).to_be_focused()
     expect(options(page).first.locator(".qac-text")).to_have_text("nikon d70")
     assert texts(page) != without.all_inner_texts()
@@ -334,7 +349,7 @@ def test_the_session_decides_and_the_switch_shows_it(page):
 def test_chips_are_removed_and_added(page):
     type_and_see(page, "n", "nikon d70")
     page.get_by_role("button", name="Remove “digital camera”").click()
-    expect(options(page).first.locator(".qac-text")).to_have_text("nike air")
+    expect(options(page).first.locator(".qac-text")).to_have_text("news")
     assert chips(page) == []
     expect(box(page)).to_be_focused()
     expect(page.locator("#said")).to_have_text("Removed “digital camera”.")
@@ -385,7 +400,9 @@ def test_why_draws_the_path_and_tells_it(page):
     expect(page.locator("svg.path .node.query")).to_have_count(1)
     expect(page.locator("svg.path .push").first).to_contain_text(re.compile(r"digital|camera"))
     told = page.locator("#why ol li").first
-    assert re.search(r"one of \d+: .* by popularity, .* with the session; pushed by .*(digital|camera)", told.inner_text())
+    assert re.search(
+        r"one of \d+: .* by popularity, .* with the session; pushed by .*(digital|camera)", told.inner_text()
+    )
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#why h2")).to_have_text(f"Why {texts(page)[1]}?")
@@ -442,7 +459,7 @@ def test_a_late_answer_is_dropped(page):
     box(page).press_sequentially("ew")
     expect(options(page).first.locator("b")).to_have_text(" lens")
     before = texts(page)
-    page.wait_for_function("window.lateCame")
+    page.wait_for_function("() => window.lateCame")
     page.wait_for_timeout(100)
     assert texts(page) == before
 
@@ -484,7 +501,8 @@ def test_a_refusal_is_said_and_not_repeated(open_page):
     assert_own_text(page, "n")
 
 
-def test_hostile_answers_stay_text(page):
+def test_hostile_answers_stay_text(open_page):
+    page = open_page(may_fail=True)  # there is nothing to explain of them
     hostile = "n<img src=x onerror=alert(1)>"
     answer = {
         "prefix": "n",
@@ -537,18 +555,24 @@ def test_the_number_of_suggestions_is_announced_politely(page):
     status = page.locator("#suggestions [role=status]")
     expect(status).to_have_text(re.compile(r"^\d+ suggestions, up and down arrows to choose\.$"))
     box(page).fill("zzzzzzzzzz zzzzzzz zz zzz zzz z z")
-    page.route("**/complete?*", lambda route: route.fulfill(json={"completions": [], "took_us": 1, "prev": [], "prefix": ""}))
+    page.route(
+        "**/complete?*", lambda route: route.fulfill(json={"completions": [], "took_us": 1, "prev": [], "prefix": ""})
+    )
     box(page).press("z")
     expect(status).to_have_text("No suggestions.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(open_page, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (the extra test has it)")
-    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed (the extra test has it)"
+    )
+    page = open_page(color_scheme=scheme, reduced_motion="reduce", may_fail=True)
 
     def check(state):
-        found = axe.Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+        found = axe.Axe().run(
+            page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+        )
         assert found.violations_count == 0, f"{state}: {found.generate_report()}"
 
     check("before typing")
@@ -561,9 +585,11 @@ def test_axe_finds_nothing(open_page, scheme):
     expect(page.locator("#strip table")).to_be_visible()
     type_and_see(page, "nikn", re.compile("nik"))
     check("comparison and strip")
-    page.route("**/complete?*", lambda route: route.fulfill(status=400, body="{}"))
     page.goto(page.url.split("?")[0])
-    check("no session")
+    page.route("**/complete?*", lambda route: route.fulfill(status=503, body="{}"))
+    box(page).press_sequentially("n")
+    expect(page.locator(".qac-notice")).to_be_visible()
+    check("no session, no server")
 
 
 def test_colours_follow_the_system_and_the_switch(open_page):
@@ -617,7 +643,7 @@ def test_the_widget_on_another_page(open_page, site):
     page.route("**/shop*", lambda route: route.fulfill(body=SHOP.format("results"), content_type="text/html"))
     page.goto(f"{site.url}/shop")
     expect(box(page)).to_have_attribute("aria-expanded", "false")
-    type_and_see(page, "n", "nike air")
+    type_and_see(page, "n", "news")
     expect(page.get_by_role("listbox")).to_have_css("position", "absolute")
     box(page).fill("digital camera")
     page.keyboard.press("Enter")

@@ -58,7 +58,9 @@ def test_the_same_prefix_without_session_beside_it(client):
     assert alone[0] == "nikon d70" != plain[0]
 
 
-@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onfocus='x", "a\0b\r\nc"])
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "' onfocus='x", "a\0b\r\nc"]
+)
 def test_nothing_that_was_sent_becomes_markup(client, hostile):
     response = client.get("/", query_string={"q": hostile, "prev": hostile, "compare": hostile})
     assert response.status_code == 200
