@@ -607,6 +607,18 @@ def test_colours_follow_the_system_and_the_switch(open_page):
     assert light.evaluate(ground) == colours[1]
 
 
+def test_high_contrast_shows_the_focus_and_the_choice(open_page):
+    page = open_page(forced_colors="active")
+    type_and_see(page, "n", "nikon d70")
+    page.keyboard.press("ArrowDown")
+    for seen in (options(page).first, page.locator(".box")):
+        assert seen.evaluate("e => getComputedStyle(e).outlineColor") not in ("transparent", "rgba(0, 0, 0, 0)")
+    knob = page.get_by_role("switch")
+    off = knob.evaluate("e => getComputedStyle(e).backgroundColor")
+    knob.click()
+    assert knob.evaluate("e => getComputedStyle(e).backgroundColor") != off
+
+
 # Without scripts, and elsewhere
 
 

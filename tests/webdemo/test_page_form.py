@@ -111,6 +111,14 @@ def test_static_files_are_served_in_their_types(client, name):
     assert set(addresses) <= {"http://www.w3.org/2000/svg"}
 
 
+def test_the_accessibility_list_names_tests_that_exist():
+    root = Path(__file__).parents[2]
+    named = re.findall(r"`(test_\w+)`", (root / "docs" / "accessibility.md").read_text(encoding="utf-8"))
+    there = "".join((Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8") for name in ("page", "page_form"))
+    assert named
+    assert {name for name in named if f"def {name}(" not in there} == set()
+
+
 @pytest.mark.parametrize(
     ("ranges", "expected"),
     [
