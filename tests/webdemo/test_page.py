@@ -463,6 +463,7 @@ def test_a_late_answer_is_dropped(page):
     page.wait_for_function("() => window.lateCame")
     page.wait_for_timeout(100)
     assert texts(page) == before
+    assert page.evaluate("window.answered") == "new"
 
 
 def test_a_slow_network_is_named_and_the_answer_still_comes(page):
