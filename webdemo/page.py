@@ -6,10 +6,10 @@ from typing import Final
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from qac.webdemo.api import config, engine
 from qac.webdemo.highlight import Ranges
 from qac.webdemo.limits import CompletionRequest, FieldError, completion_request
-from qac.webdemo.models import Answer
+from qac.webdemo.models import Answer, Snapshot
+from qac.webdemo.services import services
 
 MAX_SESSION: Final = 10
 """Earlier queries that the page keeps; more would only be of small weight."""
@@ -47,13 +47,13 @@ def index() -> Response:
     if args.get("search") and typed.strip():
         typed, session = "", [*session, typed.strip()]
     session = [q for q in session if q.strip()][-MAX_SESSION:]
+    current = services().engine.current
     answer = without = None
     try:
-        answer = _answer(typed, session)
-        without = _answer(typed, [])
+        answer = _answer(current, typed, session)
+        without = _answer(current, typed, [])
     except FieldError as e:
         problem = f"{'What was typed' if e.field == 'prefix' else 'The session'}: {e}."
-    current = engine().current
     response = make_response(
         render_template(
             "index.html",
@@ -69,6 +69,7 @@ def index() -> Response:
             examples=[c.text for c in current.complete(CompletionRequest("", (), EXAMPLES)).completions],
             model=current.model.version,
             queries=len(current.model.completer),
+            recording=services().recorder is not None,
             pieces=pieces,
         ),
         400 if problem else 200,
@@ -79,9 +80,8 @@ def index() -> Response:
     return response
 
 
-def _answer(typed: str, session: list[str]) -> Answer:
-    asked = completion_request({"prefix": typed, "prev": session, "k": SHOWN}, config())
-    return engine().current.complete(asked)
+def _answer(current: Snapshot, typed: str, session: list[str]) -> Answer:
+    return current.complete(completion_request({"prefix": typed, "prev": session, "k": SHOWN}, services().config))
 
 
 def pieces(text: str, untyped: Ranges) -> list[tuple[str, bool]]:

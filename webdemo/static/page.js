@@ -29,6 +29,7 @@ const chips = new Chips(byId("chips"), {
 });
 const typeahead = attach(input, {
   url: form.dataset.complete,
+  record: form.dataset.record,
   k,
   minLength: 0,
   into: suggestions,

@@ -125,6 +125,18 @@ export function tabSession(key = "qac-session", most = 5) {
   return { queries, add };
 }
 
+/** Return a name for this tab, made up at random: it tells searches of one session from another's, not who makes them. */
+function tabName(key = "qac-name") {
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+  try {
+    const name = sessionStorage.getItem(key) ?? made;
+    sessionStorage.setItem(key, name);
+    return name;
+  } catch {
+    return made; // no storage: every search is a session of its own
+  }
+}
+
 /** Put `text` into `element`; the code points in `ranges`, which the user did not type, are set apart. */
 export function appendHighlighted(element, text, ranges = []) {
   const points = Array.from(text);
@@ -151,6 +163,7 @@ let attached = 0;
  * @param {HTMLInputElement} input
  * @param {object} options
  * @param {string} options.url            address of the server's `complete`
+ * @param {string} [options.record]       address of the server's `accept`: searches are sent there; default: they are not
  * @param {{queries(): string[], add(query: string): void}} [options.session]  earlier queries; default: this tab's
  * @param {number} [options.k]            how many suggestions to show
  * @param {number} [options.minLength]    characters from which on to suggest; 0: as soon as the box has the focus
@@ -160,7 +173,7 @@ let attached = 0;
  * @returns {{refresh(): void, set(text: string): void, detach(): void}}
  */
 export function attach(input, options) {
-  const { url, k = 8, minLength = 1, decorate, session = tabSession() } = options;
+  const { url, record, k = 8, minLength = 1, decorate, session = tabSession() } = options;
   const messages = { ...MESSAGES, ...options.messages };
   const id = `qac-${++attached}`;
   const listeners = new AbortController();
@@ -168,6 +181,7 @@ export function attach(input, options) {
   let state = { ...INITIAL, text: input.value };
   let controller = new AbortController();
   let debounce, retry;
+  let taken = {}; // what the text in the box was taken from, where it was a suggestion
 
   function dispatch(event) {
     const before = state;
@@ -225,6 +239,13 @@ export function attach(input, options) {
     input.dispatchEvent(new CustomEvent(`qac:${name}`, { detail, bubbles: true }));
   }
 
+  /** Tell the server what was searched for; whether it hears it is of no matter to the user. */
+  function send(query) {
+    const body = JSON.stringify({ query, session: tabName(), ...(taken.text === input.value ? taken.of : {}) });
+    // keepalive: the page may be left for the results meanwhile.
+    fetch(record, { method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true }).catch(() => {});
+  }
+
   function typed() {
     dispatch({ type: "input", text: input.value, ask: input.value.length >= minLength });
   }
@@ -235,6 +256,7 @@ export function attach(input, options) {
 
   function accept(index, { submit }) {
     const item = state.items[index];
+    taken = { text: item.text, of: { prefix: state.text, rank: index + 1 } };
     dispatch({ type: "accept", index });
     emit("accept", { item });
     if (submit) input.form?.requestSubmit();
@@ -299,7 +321,9 @@ export function attach(input, options) {
     listen(input.form, "submit", () => {
       dispatch({ type: "close" });
       const query = input.value.trim();
-      if (query) session.add(query);
+      if (!query) return;
+      if (record) send(query);
+      session.add(query);
     });
   }
   if (document.activeElement === input) openIfWanted();
