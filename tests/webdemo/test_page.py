@@ -411,10 +411,17 @@ def test_why_draws_the_path_and_tells_it(page):
     expect(page.locator("#why h2")).to_have_text(f"Why {texts(page)[2]}?")
 
 
-def test_why_of_a_composed_query_says_so(page):
+def test_why_of_a_query_that_the_log_does_not_know(page):
     type_and_see(page, "nikon d70 n", re.compile("nikon d70 n"))
     expect(page.locator("#why")).to_contain_text("Nobody has searched for this")
     assert page.locator("svg.path").count() == 0
+    recalled = {"text": "nikon d71", "score": 0.5, "meant": None, "composed": 0.1, "recalled": 0.9, "count": 0}
+    recalled |= {"prior": 0, "probability": 0, "repeats": False, "steps": []}
+    page.route("**/explain?*", lambda route: route.fulfill(json={"explanation": recalled}))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#why")).to_contain_text("The log does not know it: this session asked it before.")
+    expect(page.locator("#why .parts")).to_have_text("composer10 %this session90 %")
 
 
 def test_latency_of_model_and_round_trip(page):

@@ -75,10 +75,11 @@ export class WhyPanel {
 }
 
 /** How often the query was made, and what besides the tree had a say. */
-function facts({ count, meant, repeats, prior, probability, steps }, pushed) {
+function facts({ count, recalled, meant, repeats, prior, probability, steps }, pushed) {
   const facts = [];
   if (meant !== null) facts.push(`What was typed is read as “${meant}”.`);
-  if (count === 0) facts.push("Nobody has searched for this: it is composed, word by word.");
+  if (count === 0 && recalled > 0) facts.push("The log does not know it: this session asked it before.");
+  else if (count === 0) facts.push("Nobody has searched for this: it is composed, word by word.");
   else facts.push(`Searched for ${count === 1 ? "once" : `${Math.round(count).toLocaleString("en")} times`} in the log.`);
   if (pushed) {
     facts.push(`Its share of what starts like this is ${percent(prior)} by popularity, ${percent(probability)} in this session.`);
