@@ -15,6 +15,7 @@ from qac.webdemo.limits import FieldError
 from qac.webdemo.logs import log_access
 from qac.webdemo.metrics import Metrics
 from qac.webdemo.models import Engine
+from qac.webdemo.page import page
 from qac.webdemo.recording import Recorder
 from qac.webdemo.services import Services, services
 
@@ -51,6 +52,7 @@ def create_app(config: ServerConfig, metrics: Metrics | None = None) -> Flask:
     app.extensions["qac"] = Services(config, Engine(config), metrics or Metrics(), recorder)
     app.register_blueprint(api)
     app.register_blueprint(probes)
+    app.register_blueprint(page)
     app.register_error_handler(FieldError, _refuse)
     app.register_error_handler(HTTPException, _fail)
     app.register_error_handler(Exception, _break)
