@@ -147,6 +147,7 @@ def _schemas(config: ServerConfig) -> Json:
         "Step": _object(
             {
                 "what": _STRING,
+                "kind": {"enum": ["letters", "cluster", "query"]},
                 "alternatives": _count(),
                 "prior": _NUMBER,
                 "probability": _NUMBER,
