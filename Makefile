@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 # Setting up is done again only when what the installation is made from has changed.
 SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
 # setuptools maps these folders into the package (see pyproject.toml).
-MAPPED = data_prep
+MAPPED = data_prep webdemo
 PYTHON_FILES = setup.py qac tests benchmarks $(MAPPED)
 
 C_FILES = $(wildcard native/src/*.c native/tests/*.c)
@@ -22,8 +22,8 @@ SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sani
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: $(VENV)/.installed ## set up, train the sample model, show completions
-	$(BIN)/qac demo
+demo: $(VENV)/.installed ## set up, train the sample model, show completions, serve the page (DEMO="--port 0")
+	$(BIN)/qac demo $(DEMO)
 
 test: $(VENV)/.installed-test native/build/test ## run the tests, native ones first
 	native/build/test
@@ -54,7 +54,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(SETUP_INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[serve]'
 	touch $@
 
 $(VENV)/.installed-test: $(SETUP_INPUTS) | $(BIN)/python

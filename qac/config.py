@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from qac.errors import UsageError
@@ -245,3 +246,30 @@ class TrainingConfig:
                 "the composer needs probabilities given the prefix to mix with: "
                 "use it with the loss softmax and a prefix that constrains, or leave it out (--no-composer)"
             )
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """What the server answers with, and what it allows."""
+
+    model: Path
+    beam: int | None = None
+    compose: bool = True
+    correct: bool = True
+    """See :class:`qac.Completer`."""
+    blocklist: Path | None = None
+    record: Path | None = None
+    """Folder that searches are recorded in. None: nothing is."""
+    origins: tuple[str, ...] = ()
+    """Whose pages may ask from elsewhere (CORS): ``https://shop.example``, or ``*`` for all."""
+    access_log: bool = False
+    default_k: int = 10
+    max_k: int = 100
+    max_chars: int = 512
+    """Code points of a prefix or of an earlier query."""
+    max_prev: int = 20
+    max_batch: int = 100
+    max_body: int = 1 << 18
+    """Bytes of a request's body."""
+    max_record_file: int = 64 << 20
+    """Bytes of a file of recorded searches, after which the next one is begun."""

@@ -38,6 +38,8 @@ class ExplainedStep:
 
     what: str
     """What the chosen child stands for: how its queries begin, or some of a cluster's queries."""
+    kind: str
+    """What it is: letters (a node of the trie), cluster or query."""
     alternatives: int
     """Children that match the prefix, the chosen one among them. 1: nothing was to choose."""
     prior: float
@@ -128,20 +130,28 @@ def _steps(model: LoadedModel, prefix: bytes, session: bytes, label: int, option
         ]
         pushes.sort(key=lambda p: -abs(p.weight))
         what = describe_child(model, tree, s.node, s.choice)
-        steps.append(ExplainedStep(what, s.alternatives, s.prior, s.probability, tuple(pushes)))
+        kind = _child_kind(tree, s.node, s.choice)
+        steps.append(ExplainedStep(what, kind, s.alternatives, s.prior, s.probability, tuple(pushes)))
     return tuple(steps)
 
 
 def describe_child(model: LoadedModel, tree: LabelTree, node: int, choice: int) -> str:
     """Return what a child stands for: its query, how its queries begin, or some of a cluster's queries."""
-    child = tree.children(node)[choice]
-    if child < 0:
+    child, kind = tree.children(node)[choice], _child_kind(tree, node, choice)
+    if kind == "query":
         return model.native.label_text(~child)
     labels = tree.labels(child)
-    if not tree.arrays.node["flags"][child] & NODE_CLUSTERED:
+    if kind == "letters":
         ends = [model.native.label_text(int(labels[0])), model.native.label_text(int(labels[-1]))]
         return os.path.commonprefix(ends) + "…"  # noqa: RUF071 - by character is what is wanted
     return "cluster of " + ", ".join(cluster_mates(model, tree, child, 3)) + ", …"
+
+
+def _child_kind(tree: LabelTree, node: int, choice: int) -> str:
+    child = tree.children(node)[choice]
+    if child < 0:
+        return "query"
+    return "cluster" if tree.arrays.node["flags"][child] & NODE_CLUSTERED else "letters"
 
 
 def cluster_mates(model: LoadedModel, tree: LabelTree, node: int, n: int) -> list[str]:

@@ -174,6 +174,20 @@ def test_an_explanation_says_what_pushed(completer):
     assert e.to_json()["steps"][0]["alternatives"] == e.steps[0].alternatives
 
 
+def test_an_explanation_says_what_each_step_is(completer):
+    kinds = set()
+    for answer in completer.complete("n", "running shoes"):
+        *inner, last = completer.explain("n", "running shoes", answer.text).steps
+        assert (last.kind, last.what) == ("query", answer.text)
+        for step in inner:
+            if step.kind == "letters":
+                assert answer.text.startswith(step.what.removesuffix("…"))
+            else:
+                assert step.what.startswith("cluster of ")
+            kinds.add(step.kind)
+    assert kinds == {"letters", "cluster"}
+
+
 def test_an_explanation_of_a_repeated_query_says_so(completer):
     answers = {a.text: a.score for a in completer.complete("nike", "nike")}
     e = completer.explain("nike", "nike", "nike")

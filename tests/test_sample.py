@@ -3,8 +3,13 @@
 import functools
 import json
 import os
+import re
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -123,12 +128,31 @@ def test_without_a_home_folder_it_says_so(monkeypatch):
 
 
 def test_demo_shows_what_the_session_changes(capsys):
-    assert main(["demo", "-k", "3"]) == 0
+    assert main(["demo", "-k", "3", "--no-serve"]) == 0
     out = capsys.readouterr().out
     assert "synthetic" in out
     assert "after 'digital camera'" in out
     assert "qac complete --prev" in out
     assert all(line == line.rstrip() for line in out.splitlines())
+    assert "http://" not in out
+
+
+def test_demo_serves_the_sample_model_until_it_is_interrupted():
+    code = """
+import functools
+from qac.cli import main
+from qac.data_prep import sample_log
+sample_log.write_sample_log = functools.partial(sample_log.write_sample_log, sessions=400)
+raise SystemExit(main(["demo", "--port", "0"]))
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        url = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+/", line.decode())))
+        with urlopen(f"{url}api/v1/complete?prefix=n") as response:
+            assert json.load(response)["completions"]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert b"Traceback" not in err
 
 
 def test_demo_as_json(capsys):

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from qac._version import __version__
 from qac.errors import QacError, UsageError
 
-COMMANDS = ("prep", "train", "complete", "eval", "inspect", "verify", "demo")
+COMMANDS = ("prep", "train", "complete", "eval", "inspect", "verify", "serve", "demo")
 
 _EPILOG = """\
 a first walk:

@@ -86,6 +86,18 @@ def add_correct_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_address_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--host`` and ``--port``."""
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen at (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=whole_number(0, 65535),
+        default=8000,
+        metavar="P",
+        help="0: a free one, which is printed (default: %(default)s)",
+    )
+
+
 def load_completer(
     path: str | None, *, beam: int | None = None, compose: bool = True, correct: bool = True
 ) -> Completer:

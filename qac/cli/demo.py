@@ -1,22 +1,25 @@
-"""``qac demo``: what the session changes, shown on the sample model."""
+"""``qac demo``: what the session changes, shown on the sample model, in the terminal and in the browser."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qac.cli.common import whole_number
+from qac.cli.common import add_address_arguments, whole_number
 from qac.completion import MAX_K
 
 if TYPE_CHECKING:
     from qac.completer import Completer
 
-HELP = "show completions of the sample model, with and without a previous query"
+HELP = "show completions of the sample model, with and without a previous query, and serve the page to try it on"
 
 EPILOG = """\
 The sample model is trained from a synthetic log: made-up searches, nobody's history. That happens once; the model is
 kept in $XDG_CACHE_HOME/qac or ~/.cache/qac.
+
+The page is served until Ctrl-C ends it; --no-serve and --json only print.
 """
 
 _SHOWN = (
@@ -45,11 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-k", type=whole_number(1, MAX_K), default=5, help="completions to show for each (default: %(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON, serve nothing")
+    parser.add_argument("--no-serve", dest="serve", action="store_false", help="print and end, serve nothing")
+    add_address_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train the sample model if need be, and print its completions."""
+    """Train the sample model if need be, print its completions and serve the page."""
     from qac.completer import Completer
     from qac.sample import NOTICE, sample_model
 
@@ -64,7 +69,28 @@ def run(args: argparse.Namespace) -> int:
     for entry in shown:
         print(_format(entry), end="\n\n")
     print(_HINTS)
+    if args.serve:
+        _serve(path, args.host, args.port)
     return 0
+
+
+def _serve(model: Path, host: str, port: int) -> None:
+    """Serve the page, for one person."""
+    from qac.config import ServerConfig
+    from qac.webdemo.logs import set_up_logging
+    from qac.webdemo.serving import address_of, listen, serve
+
+    set_up_logging(as_json=False)
+    listener = listen(host, port)
+    address = address_of(listener)
+    serve(
+        ServerConfig(model),
+        listener,
+        server="waitress",
+        workers=1,
+        threads=4,
+        ready=lambda: print(f"\nThe page to try it on: {address} (Ctrl-C ends it)", flush=True),
+    )
 
 
 def _complete(completer: Completer, prefix: str, prevs: list[str], k: int) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""The application under gunicorn.
+
+The model is opened once, before the worker processes are forked, and all of them read the same mapped pages. Nothing is
+restarted when a file changes or a reload is asked for (SIGHUP): every process loads the new file and goes over to it by
+itself, while requests run. The parent does so too, so that a worker that is forked later begins with what the others
+have; and it alone speaks of it in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from qac.config import ServerConfig
+from qac.webdemo.app import create_app
+from qac.webdemo.metrics import Metrics
+from qac.webdemo.models import Watcher
+from qac.webdemo.services import Services
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 30
+_KEEP_ALIVE_SECONDS = 30
+
+
+def run(config: ServerConfig, listener: socket.socket, workers: int, threads: int, ready: Callable[[], None]) -> None:
+    """See :func:`qac.webdemo.serving.serve`. Ends the process, or raises QacError."""
+    app = create_app(config, Metrics(workers))
+    settings = {
+        "bind": f"fd://{listener.detach()}",
+        "workers": workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "preload_app": True,
+        "graceful_timeout": _GRACE_SECONDS,
+        "keepalive": _KEEP_ALIVE_SECONDS,
+        "logger_class": _Logger,
+        "control_socket_disable": True,  # unknown to older versions, which have none
+        "proc_name": "qac",
+    }
+    if os.access("/dev/shm", os.W_OK):  # noqa: S108 - gunicorn makes unnamed files in it
+        settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - heartbeats must not wait for a disk
+    _Arbiter(_Application(app, settings, ready)).run()
+
+
+class _Application(BaseApplication):
+    """What gunicorn asks for the application and the settings."""
+
+    def __init__(self, app: Flask, settings: dict[str, Any], ready: Callable[[], None]) -> None:
+        self.services: Services = app.extensions["qac"]
+        self.reloads = memoryview(mmap.mmap(-1, 8)).cast("Q")
+        """Number of reloads that were asked for, in memory that the workers share."""
+        self._app = app
+        self._settings = settings
+        self._ready = ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        hooks = {
+            "when_ready": lambda _: self._ready(),
+            "pre_fork": _give_slot,
+            "post_worker_init": lambda worker: self._begin_worker(worker),
+            "worker_exit": lambda _, worker: self._end_worker(),
+        }
+        for name, value in (self._settings | hooks).items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+    def _begin_worker(self, worker: Any) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is for the parent, though a terminal sends it to all
+        self.services.metrics.use(worker.slot)
+        Watcher(self.services.engine, lambda: int(self.reloads[0]), logging.DEBUG).start()
+
+    def _end_worker(self) -> None:
+        if self.services.recorder:
+            self.services.recorder.close()
+
+
+def _give_slot(arbiter: Any, worker: Any) -> None:
+    """Let the worker count where no living one does."""
+    taken = {other.slot for other in arbiter.WORKERS.values()}
+    worker.slot = next(slot for slot in range(arbiter.num_workers) if slot not in taken)
+
+
+class _Arbiter(Arbiter):
+    """The parent: reloads files rather than workers."""
+
+    def handle_hup(self) -> None:
+        self.app.services.engine.refresh(always=True)
+        self.app.reloads[0] += 1
+
+    def manage_workers(self) -> None:
+        # Called at every turn of the main loop, at least once a second, and before any worker is forked.
+        self.app.services.engine.refresh()
+        super().manage_workers()
+
+    def _refuse(self) -> None:
+        logger.warning("ignored a signal: the number of workers is set with --workers, new code needs a restart")
+
+    # More workers than there are slots to count in; a start with arguments that are not gunicorn's.
+    handle_ttin = handle_ttou = handle_usr2 = _refuse
+
+
+class _Logger(Logger):
+    """Sends gunicorn's lines where ours go, without anything of a request in them."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in list(self.error_log.handlers):
+            self.error_log.removeHandler(handler)
+        self.error_log.propagate = True
+        self.error_log.addFilter(_hide_requests)
+
+
+def _hide_requests(record: logging.LogRecord) -> bool:
+    """Take requests out of a line; drop those that say that a client was too slow."""
+    for start, instead in (
+        ("Invalid request from", "refused what is not a request"),
+        ("Error handling request", "failed to answer a request"),
+    ):
+        if str(record.msg).startswith(start):
+            record.msg, record.args = instead, ()
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
