@@ -11,8 +11,8 @@ from qac.examples import Example
 from qac.text import normalize, normalize_prefix
 
 # P(typed | meant), half of it where the first letter is the wrong one.
-SURE = 6e-4  # the missing letter, two neighbours swapped
-ANY = 6e-6  # one of many that may be wrong or too many
+SURE = 6e-5  # the missing letter, two neighbours swapped
+ANY = 6e-7  # one of many that may be wrong or too many
 READINGS = 4
 FEW = 3
 LEAST = 1e-3

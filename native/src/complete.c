@@ -95,7 +95,7 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
     char buffer[QAC_MAX_LABEL];
     mixed *out = found->list;
     uint32_t *n = &found->n;
-    double probability = 0, discounted = 0;
+    double probability = 0, scored = 0; /* of all that is found, by the composer alone */
     const double share_of_known = c->share * fmax(LEAST_KNOWN, 1 - c->new_query);
     for (uint32_t i = 0; i < s->n_top; i++) {
         const int len = qac_label_decode(&q->m->strings, s->top[i].label, buffer);
@@ -103,7 +103,7 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
             return QAC_ECORRUPT;
         const composed its = compose_score(cs, buffer, (size_t)len);
         probability += its.probability;
-        discounted += its.score;
+        scored += share_of_known * its.score;
         const double factor = share_of_known * (s->top[i].label == q->repeated ? q->m->parts.repeat_weight : 1);
         out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0, prefix_len);
     }
@@ -116,7 +116,8 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
         if (len == 0)
             continue;
         const uint32_t label = indexed ? qac_find_label(q->m, buffer, len) : QAC_NO_ID;
-        double by_composer = (label == QAC_NO_ID ? c->share : share_of_known) * best->score, by_tree = 0;
+        const double score = (label == QAC_NO_ID ? c->share : share_of_known) * best->score;
+        double by_composer = score, by_tree = 0;
         if (last_len && len == last_len && memcmp(buffer, session + last, len) == 0)
             by_composer *= q->m->parts.repeat_weight;
         if (label != QAC_NO_ID) {
@@ -128,13 +129,13 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
             by_tree = in_tree * search_label_probability(q, label);
         }
         probability += best->probability;
-        discounted += best->score;
+        scored += score;
         out[(*n)++] = make_mixed(by_tree, by_composer, label, i, prefix_len);
     }
     found->mass = in_tree;
-    /* The composer's share of the prefix, in the same measure: lengths discounted as in what was found. */
+    /* The composer's part of the prefix, in the same measure as what was found. */
     if (probability > 0) /* the quotient first: all may be tiny */
-        found->mass += c->share * cs->prefix_probability * (discounted / probability);
+        found->mass += cs->prefix_probability * (scored / probability);
     return QAC_OK;
 }
 

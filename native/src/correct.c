@@ -10,7 +10,7 @@
 
 /* P(typed | meant) of one certain error, against 1 for none. What is missing or swapped is determined by its place; what is
  * wrong or too many is one of a hundred. Found on validation parts. */
-static const double MISSING = 6e-4, SWAPPED = 6e-4, WRONG = 6e-6, EXTRA = 6e-6;
+static const double MISSING = 6e-5, SWAPPED = 6e-5, WRONG = 6e-7, EXTRA = 6e-7;
 static const double AT_START = 0.5; /* the first letter is less often wrong */
 
 enum { BEYOND = 0xFF }; /* no byte of UTF-8: sorts behind all that may follow */

@@ -161,10 +161,10 @@ def test_a_request_that_has_begun_is_answered_before_it_stops(run_server):
 HARDLY_HTTP = [
     b"GET /api/v1/complete?prefix=" + b"secret" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     b"secret <script> garbage\r\n\r\n",
-    b"GET /nothing?secret HTTP/9.9\r\n\r\n",
+    b"GET /nowhere?secret HTTP/9.9\r\n\r\n",
     b"POST /api/v1/complete HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n",
     b"POST /api/v1/complete HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-    b"GET / HTTP/1.1\r\nsecret: a\x00b\r\n\r\n",
+    b"GET /nowhere HTTP/1.1\r\nsecret: a\x00b\r\n\r\n",
 ]
 
 
