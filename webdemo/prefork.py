@@ -8,6 +8,7 @@ have; and it alone speaks of it in the log.
 
 from __future__ import annotations
 
+import gc
 import logging
 import mmap
 import os
@@ -50,7 +51,10 @@ def run(config: ServerConfig, listener: socket.socket, workers: int, threads: in
     }
     if os.access("/dev/shm", os.W_OK):  # noqa: S108 - gunicorn makes unnamed files in it
         settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - heartbeats must not wait for a disk
-    _Arbiter(_Application(app, settings, ready)).run()
+    application = _Application(app, settings, ready)
+    gc.collect()
+    gc.freeze()  # what is here now stays: no worker has to look through it, or to copy its pages in doing so
+    _Arbiter(application).run()
 
 
 class _Application(BaseApplication):

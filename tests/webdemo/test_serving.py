@@ -41,7 +41,7 @@ def model(model_path, tmp_path):
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_answers_and_stops_cleanly(run_server, kind, number):
-    server = run_server("--server", kind, "--workers", 2)
+    server = run_server("--server", kind, "--workers", 1)
     assert server.get("readyz")["status"] == "ready"
     assert server.texts("n")
     assert server.stop(number) == 0
