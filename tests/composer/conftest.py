@@ -252,11 +252,10 @@ class PlainComposer:
         """Return P(text) as it counts, where ``prefix`` is typed of it."""
         return self.query(text, prefix) * self.counts(text)
 
-    def counting(self, prefix: str, found: Iterable[str]) -> float:
-        """Return the probability that a query starts with ``prefix`` as it counts: as all that was found does."""
-        found = list(found)
-        probability = sum(self.query(t, prefix) for t in found)
-        return self.begins(prefix) * (sum(self.score(t, prefix) for t in found) / probability if found else 1.0)
+    def counting(self, prefix: str, found: Sequence[str]) -> float:
+        """Return P(a query starts with ``prefix``) as it counts: in the measure of all that was found."""
+        counted = sum(self.score(t, prefix) for t in found)
+        return self.begins(prefix) * (counted / sum(self.query(t, prefix) for t in found) if found else 1.0)
 
     def best(self, prefix: str, k: int, most: int = 8) -> list[tuple[float, str]]:
         """Return the ``k`` queries of the best scores that start with ``prefix``, with those.

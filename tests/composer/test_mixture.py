@@ -127,9 +127,12 @@ def test_words_of_older_queries_come_back(make_model, plain_composer, prefix, se
 def assert_exact(completer, plain, prefix, last, k=5):
     answers = completer.complete(prefix, last, MAX_K)
     assert answers or plain.characters_share == 1  # by characters alone nothing may be likely
-    of_all = plain.counting(prefix, (a.text for a in answers))
+    of_all = plain.counting(prefix, [a.text for a in answers])
     for a in answers:
         assert a.score == pytest.approx(plain.score(a.text, prefix) / of_all, rel=2e-5)
+    *typed, partial = prefix.split(" ")
+    if not plain.spells(typed, partial):
+        assert {w for a in answers for w in a.text.split(" ")} <= {*plain.words, *plain.said, *typed}
     for (p, text), a in zip(plain.best(prefix, k), answers, strict=False):
         if p > 0.002 * of_all:  # what is less likely may not be followed up
             assert a.score >= p / of_all * (1 - 2e-5), text
@@ -187,5 +190,5 @@ def test_a_share_mixes_it_with_the_tree(make_model, plain_composer):
             assert answers
             p = [0.25 * plain.score(a.text, prefix) + 0.75 * counts.get(a.text, 0) for a in answers]
             assert [a.score / answers[0].score for a in answers] == pytest.approx([x / p[0] for x in p], rel=2e-5)
-        of_all = 0.25 * plain.counting(prefix, (a.text for a in answers)) + 0.75 * in_tree
+        of_all = 0.25 * plain.counting(prefix, [a.text for a in answers]) + 0.75 * in_tree
         assert answers[0].score == pytest.approx(p[0] / of_all, rel=2e-5)
