@@ -90,8 +90,26 @@ static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint
     return x;
 }
 
+typedef struct {
+    const char *text;
+    size_t len;
+} query;
+
+/* Reads the session's queries, the last one first, into out; returns how many. */
+static uint32_t read_queries(const char *session, size_t session_len, query out[QAC_MAX_AGE + 1])
+{
+    uint32_t n = 0;
+    for (size_t begin = session_len + 1; begin > 0 && n <= QAC_MAX_AGE; n++) {
+        const size_t len = last_text(session, begin - 1, &begin);
+        out[n] = (query){session + begin, len};
+    }
+    return n;
+}
+
+static bool is_same(query a, query b) { return a.len == b.len && memcmp(a.text, b.text, a.len) == 0; }
+
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
-static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session, size_t session_len, double in_tree,
+static int mix(search *q, qac_scratch *s, size_t prefix_len, const query *asked, uint32_t n_asked, double in_tree,
                answers_found *found)
 {
     const qac_composer *c = &q->m->parts.composer;
@@ -113,8 +131,6 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
         out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0, prefix_len);
     }
     const uint32_t n_tree = *n;
-    size_t last;
-    const size_t last_len = last_text(session, session_len, &last);
     for (uint32_t i = 0; i < cs->n_best; i++) {
         const composed *best = &cs->best[i];
         const size_t len = compose_text(cs, best, buffer, QAC_MAX_COMPOSED);
@@ -123,7 +139,7 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
         const uint32_t label = indexed ? qac_find_label(q->m, buffer, len) : QAC_NO_ID;
         const double score = (label == QAC_NO_ID ? c->share : share_of_known) * best->score;
         double by_composer = score, by_tree = 0;
-        if (last_len && len == last_len && memcmp(buffer, session + last, len) == 0)
+        if (n_asked && is_same((query){buffer, len}, asked[0]))
             by_composer *= q->m->parts.repeat_weight;
         if (label != QAC_NO_ID) {
             bool has = false;
@@ -143,24 +159,6 @@ static int mix(search *q, qac_scratch *s, size_t prefix_len, const char *session
         found->mass += cs->prefix_probability * (scored / probability);
     return QAC_OK;
 }
-
-typedef struct {
-    const char *text;
-    size_t len;
-} query;
-
-/* Reads the session's queries, the last one first, into out; returns how many. */
-static uint32_t read_queries(const char *session, size_t session_len, query out[QAC_MAX_AGE + 1])
-{
-    uint32_t n = 0;
-    for (size_t begin = session_len + 1; begin > 0 && n <= QAC_MAX_AGE; n++) {
-        const size_t len = last_text(session, begin - 1, &begin);
-        out[n] = (query){session + begin, len};
-    }
-    return n;
-}
-
-static bool is_same(query a, query b) { return a.len == b.len && memcmp(a.text, b.text, a.len) == 0; }
 
 /* Text of an answer; returns its length, 0 or less when it has none. */
 static int answer_text(const qac_model *m, const qac_scratch *s, const query *asked, const mixed *x, char *out)
@@ -333,7 +331,8 @@ static void choose(answers_found *found, uint32_t k, double least)
 
 /* Finds the answers, best first. */
 static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                  size_t session_len, const query *asked, uint32_t n_asked, uint32_t k, uint32_t beam, uint32_t options, answers_found *found)
+                  size_t session_len, const query *asked, uint32_t n_asked, uint32_t k, uint32_t beam, uint32_t options,
+                  answers_found *found)
 {
     const qac_composer *c = &m->parts.composer;
     const bool mixing = is_mixing(m, options);
@@ -361,7 +360,7 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
         const double floor =
             s->n_top == gathered ? 0.5 * in_tree * s->top[gathered - 1].score / c->share : 0;
         compose(s->compose, c, prefix, prefix_len, session, session_len, gathered, floor);
-        status = mix(&q, s, prefix_len, session, session_len, in_tree, found);
+        status = mix(&q, s, prefix_len, asked, n_asked, in_tree, found);
     } else {
         for (; found->n < s->n_top; found->n++)
             found->list[found->n] = make_mixed(s->top[found->n].score, 0, s->top[found->n].label, 0, prefix_len);

@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resamples",
-        type=whole_number(0),
+        type=whole_number(0, 100_000),
         default=RESAMPLES,
         metavar="N",
         help="samples that intervals and tests rest on; 0: no intervals (default: %(default)s)",
