@@ -222,25 +222,29 @@ int qac_word_hash(const char *text, const uint64_t *end, uint64_t n, uint64_t *h
 
 /* An n-gram model (interpolated back-off) as a trie. Symbols 0 .. words-1; `words` is the end, words + 1 the start of a
  * sequence. Nodes are n-grams: 0 .. words + 1 the symbols themselves, from words + 2 on the entries, shorter ones first,
- * then by the node of all but the last symbol, then by the last symbol. The first `contexts` nodes may have children. */
+ * then by the node of all but the last symbol, then by the last symbol. The first `contexts` nodes may have children.
+ * Probabilities and back-offs are kept as places in a table of 256 values. */
 typedef struct {
     uint32_t order;             /* longest n-gram, 2..8; 0: no model */
     uint32_t words;
     const float *unigram;       /* [words + 1] */
     const uint32_t *child_end;  /* [contexts] a node's children are the entries [child_end[node - 1], child_end[node]) */
-    const float *backoff;       /* [contexts] what the shorter context gets */
+    const uint8_t *backoff;     /* [contexts] what the shorter context gets */
+    const float *backoff_value; /* [256] */
     const uint32_t *shorter;    /* [contexts - words - 2] of an entry: the node without its first symbol */
     uint32_t contexts;
-    const uint32_t *next;       /* [entries] last symbols, ascending among a node's children */
-    const float *weight;        /* [entries] discounted shares */
+    uint32_t symbol_bytes;      /* 1, 2 or 4 */
+    const void *next;           /* [entries] last symbols, symbol_bytes each, ascending among a node's children */
+    const uint8_t *probability; /* [entries] of the last symbol after those before; what shorter contexts give is in it */
+    const float *value;         /* [256] */
     uint32_t entries;
 } qac_ngrams;
 
 typedef struct {
     qac_ngrams word, character; /* word.order 0: no composer */
-    const uint8_t *word_text;   /* words, ascending, front-coded as labels are */
+    const uint8_t *word_text;   /* words, ascending, one after another */
     uint64_t word_text_size;
-    const uint64_t *word_block;
+    const uint32_t *word_end;   /* [word.words] where each ends in word_text */
     const uint8_t *word_length; /* [word.words] in code points, at most 255 */
     const uint64_t *word_slot_hash; /* from a word's hash (qac_word_hash) to its number */
     const uint32_t *word_slot_id;

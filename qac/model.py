@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from qac import _native
 from qac._native import ComposerArrays, ModelArrays, NgramArrays, TreeArrays, VectorizerConfig, Vocabulary
 from qac.errors import ModelError
@@ -132,7 +134,7 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
         word=word,
         character=character,
         word_text=file.array("composer.word_text", "<u1"),
-        word_block=file.array("composer.word_block", "<u8"),
+        word_end=file.array("composer.word_end", "<u4"),
         word_length=file.array("composer.word_length", "<u1"),
         word_slot_hash=file.array("composer.slot_hash", "<u8"),
         word_slot_id=file.array("composer.slot_id", "<u4"),
@@ -147,7 +149,7 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
     )
     words = len(word.unigram) - 1
     _require_equal(
-        (len(c.word_block), (words + 15) // 16),
+        (len(c.word_end), words),
         (len(c.word_length), words),
         (len(c.word_slot_id), len(c.word_slot_hash)),
         (len(c.unigram_sum), words + 1),
@@ -159,19 +161,24 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
 
 
 def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
+    unigram = file.array(f"{name}.unigram", "<f4")
     g = NgramArrays(
         order=int(order),
-        unigram=file.array(f"{name}.unigram", "<f4"),
+        unigram=unigram,
         child_end=file.array(f"{name}.child_end", "<u4"),
-        backoff=file.array(f"{name}.backoff", "<f4"),
+        backoff=file.array(f"{name}.backoff", "<u1"),
+        backoff_value=file.array(f"{name}.backoff_value", "<f4"),
         shorter=file.array(f"{name}.shorter", "<u4"),
-        next=file.array(f"{name}.next", "<u4"),
-        weight=file.array(f"{name}.weight", "<f4"),
+        next=file.array(f"{name}.next", np.min_scalar_type(len(unigram) - 1)),
+        probability=file.array(f"{name}.probability", "<u1"),
+        value=file.array(f"{name}.value", "<f4"),
     )
     _require_equal(
         (len(g.child_end), len(g.backoff)),
         (len(g.unigram) + 1 + len(g.shorter), len(g.backoff) if g.order else 0),
-        (len(g.next), len(g.weight)),
+        (len(g.next), len(g.probability)),
+        (len(g.value), 256 if g.order else 0),
+        (len(g.backoff_value), 256 if g.order else 0),
     )
     return g
 

@@ -98,7 +98,7 @@ def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
         return {}
     sections: dict[str, Any] = {
         "composer.word_text": c.word_text,
-        "composer.word_block": c.word_block,
+        "composer.word_end": c.word_end,
         "composer.word_length": c.word_length,
         "composer.slot_hash": c.word_slot_hash,
         "composer.slot_id": c.word_slot_id,
@@ -114,9 +114,11 @@ def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
             f"{name}.unigram": g.unigram,
             f"{name}.child_end": g.child_end,
             f"{name}.backoff": g.backoff,
+            f"{name}.backoff_value": g.backoff_value,
             f"{name}.shorter": g.shorter,
             f"{name}.next": g.next,
-            f"{name}.weight": g.weight,
+            f"{name}.probability": g.probability,
+            f"{name}.value": g.value,
         }
     return sections
 

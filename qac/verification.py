@@ -92,7 +92,9 @@ def _read_strings(what: str, read: Callable[[int], str], n: int, require: _Requi
 
 def _verify_composer(c: ComposerArrays, require: _Require) -> None:
     n = len(c.word_length)
-    words = _read_strings("word", lambda i: _native.decode_label(c.word_text, c.word_block, n, i), n, require)
+    ends = [0, *c.word_end.tolist()]
+    text = c.word_text.tobytes()
+    words = _read_strings("word", lambda i: text[ends[i] : ends[i + 1]].decode(), n, require)
     lengths = np.minimum([len(w) for w in words], 255)
     require(np.array_equal(c.word_length, lengths), "a word's length is not that")
     slot_hash, slot_id = _native.word_slots(words)
@@ -118,8 +120,10 @@ def _verify_composer(c: ComposerArrays, require: _Require) -> None:
 
 
 def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
-    for values in (g.unigram, g.backoff, g.weight):
+    probability, backoff = g.value[g.probability].astype(np.float64), g.backoff_value[g.backoff].astype(np.float64)
+    for values in (g.unigram, backoff, probability):
         require(_probabilities(values), "an n-gram's weight is not a probability")
+    require(not len(g.next) or int(g.next.max()) < len(g.unigram), "an n-gram's last symbol does not exist")
     require(_grouped(g.child_end, g.next), "what follows a context does not ascend")
     symbols, contexts = len(g.unigram) + 1, len(g.child_end)
     shorter_than = symbols  # nodes of n-grams of fewer symbols
@@ -127,10 +131,6 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
         shorter_than = symbols + int(g.child_end[min(shorter_than, contexts) - 1])
     require(shorter_than == contexts, "the contexts are not all n-grams but the longest")
     follows = np.repeat(np.arange(contexts), np.diff(g.child_end, prepend=np.uint32(0)))
-    left = 1 - np.bincount(follows, g.weight, contexts)
-    require(
-        bool(np.allclose(g.backoff, left, rtol=0, atol=1e-4)), "the shares of what follows a context do not sum to 1"
-    )
     # Of each node the last symbol, the n-gram before that and the n-gram without the first; -1: of no symbols.
     nothing = np.full(symbols, -1)
     last = np.concatenate([np.arange(symbols), g.next])
@@ -142,6 +142,17 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
         and np.array_equal(last[links], last[symbols:contexts])
         and np.array_equal(before[links], shorter[before[symbols:contexts]]),
         "an n-gram's link does not lead to the one without its first symbol",
+    )
+    # What a context's n-grams have, and of the rest the back-off: 1. Of n-grams that may have children the shorter ones are
+    # known; eight bits are right to a few hundredths.
+    inner = contexts - symbols
+    known = np.concatenate([g.unigram, [0.0], probability])
+    beyond = known[g.shorter] if g.order > 2 else np.empty(0)
+    taken = np.bincount(follows[:inner], probability[:inner] - backoff[follows[:inner]] * beyond, contexts)
+    whole = np.unique(follows[:inner])
+    require(
+        bool(np.allclose(taken[whole], (1 - backoff[whole]) , rtol=0, atol=0.05)),
+        "the shares of what follows a context do not sum to 1",
     )
 
 

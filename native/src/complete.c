@@ -40,12 +40,21 @@ static const double LEAST_KNOWN = 0.1;
 
 static const double MOST_RECALLED = 0.95; /* there is always something else, whatever a file says */
 
-/* What may be answered, and the probability of all that the prefix may have been meant to begin. */
+/* One request, and what may be answered. */
 typedef struct {
+    const qac_model *m;
+    qac_scratch *s;
+    slice prefix, session;
+    slice asked[QAC_MAX_AGE + 1]; /* the session's queries, the last one first */
+    uint32_t n_asked;
+    uint32_t gathered; /* candidates wanted of each side */
+    uint32_t beam;
+    search q;
+    uint32_t lo, hi;   /* labels that start with the prefix */
     mixed *list;
     uint32_t n;
-    double mass;
-} answers_found;
+    double mass;       /* probability of all that the prefix may have been meant to begin */
+} completion;
 
 /* Best first; equal ones by their source, then in the order of labels. */
 static int by_score(const void *a, const void *b)
@@ -57,185 +66,223 @@ static int by_score(const void *a, const void *b)
         return x->source < y->source ? -1 : 1;
     if (x->label != y->label)
         return x->label < y->label ? -1 : 1;
-    return (x->composed > y->composed) - (x->composed < y->composed);
+    return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-static int write_answer(qac_answer *answer, const mixed *x, const char *from, size_t len, char *text, size_t text_size,
-                        size_t *at)
+/* ---- texts of answers ---- */
+
+static slice text_of(const qac_scratch *s, const mixed *x) { return (slice){s->text + x->begin, x->len}; }
+
+/* Room for one more text. */
+static int reserve_text(qac_scratch *s)
 {
-    if (text_size - *at < len || *at + len > UINT32_MAX)
+    if (s->text_capacity - s->text_len >= QAC_MAX_LABEL)
+        return QAC_OK;
+    const size_t capacity = 2 * s->text_capacity;
+    char *p = QAC_REALLOC(s->text, capacity);
+    if (!p)
+        return QAC_ENOMEM;
+    s->text = p;
+    s->text_capacity = capacity;
+    return QAC_OK;
+}
+
+/* The text that was written behind the others is that of x. */
+static void take_text(qac_scratch *s, mixed *x, size_t len)
+{
+    x->begin = (uint32_t)s->text_len;
+    x->len = (uint32_t)len;
+    s->text_len += len;
+}
+
+/* Reads the text of a label's answer, if that is not done yet. */
+static int read_label(const qac_model *m, qac_scratch *s, mixed *x)
+{
+    if (x->begin != QAC_NO_ID)
+        return QAC_OK;
+    const int status = reserve_text(s);
+    if (status)
+        return status;
+    const int len = qac_label_decode(&m->strings, x->label, s->text + s->text_len);
+    if (len < 0)
+        return QAC_ECORRUPT;
+    take_text(s, x, (size_t)len);
+    return QAC_OK;
+}
+
+static int write_answer(qac_answer *answer, const mixed *x, slice from, char *text, size_t text_size, size_t *at)
+{
+    if (text_size - *at < from.len || *at + from.len > UINT32_MAX)
         return QAC_EINVAL;
-    memcpy(text + *at, from, len);
+    memcpy(text + *at, from.text, from.len);
     *answer = (qac_answer){.label = x->label,
                            .begin = (uint32_t)*at,
-                           .end = (uint32_t)(*at + len),
+                           .end = (uint32_t)(*at + from.len),
                            .source = x->source,
-                           .meant = x->meant < len ? x->meant : (uint32_t)len,
+                           .meant = x->meant < from.len ? x->meant : (uint32_t)from.len,
                            .score = x->score,
                            .composed = x->by_composer,
                            .recalled = x->by_recall};
-    *at += len;
+    *at += from.len;
     return QAC_OK;
 }
 
-static mixed make_mixed(double by_tree, double by_composer, uint32_t label, uint32_t composed, size_t prefix_len)
+/* ---- tree and composer ---- */
+
+static mixed make_mixed(const completion *r, uint32_t label, uint32_t rank)
+{
+    return (mixed){.source = label == QAC_NO_ID ? QAC_COMPOSED : QAC_INDEX,
+                   .label = label,
+                   .begin = QAC_NO_ID,
+                   .rank = rank,
+                   .meant = (uint32_t)r->prefix.len};
+}
+
+static void set_score(mixed *x, double by_tree, double by_composer)
 {
     const double score = by_tree + by_composer;
-    mixed x = {.label = label, .composed = composed, .meant = (uint32_t)prefix_len};
-    x.source = label == QAC_NO_ID ? QAC_COMPOSED : QAC_INDEX;
     if (score >= 0) { /* else not a number: only in a damaged file */
-        x.score = score;
-        x.by_composer = by_composer;
+        x->score = score;
+        x->by_composer = by_composer;
     }
-    return x;
 }
 
-typedef struct {
-    const char *text;
-    size_t len;
-} query;
-
-/* Reads the session's queries, the last one first, into out; returns how many. */
-static uint32_t read_queries(const char *session, size_t session_len, query out[QAC_MAX_AGE + 1])
+/* Reads the session's queries, the last one first. */
+static void read_queries(completion *r)
 {
-    uint32_t n = 0;
-    for (size_t begin = session_len + 1; begin > 0 && n <= QAC_MAX_AGE; n++) {
-        const size_t len = last_text(session, begin - 1, &begin);
-        out[n] = (query){session + begin, len};
+    for (size_t begin = r->session.len + 1; begin > 0 && r->n_asked <= QAC_MAX_AGE; r->n_asked++) {
+        const size_t len = last_text(r->session.text, begin - 1, &begin);
+        r->asked[r->n_asked] = (slice){r->session.text + begin, len};
     }
-    return n;
 }
 
-static bool is_same(query a, query b) { return a.len == b.len && memcmp(a.text, b.text, a.len) == 0; }
-
-/* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
-static int mix(search *q, qac_scratch *s, size_t prefix_len, const query *asked, uint32_t n_asked, double in_tree,
-               answers_found *found)
+static mixed *answer_of_label(const completion *r, uint32_t label)
 {
-    const qac_composer *c = &q->m->parts.composer;
-    compose_scratch *cs = s->compose;
-    const bool indexed = q->lo < q->hi;
-    char buffer[QAC_MAX_LABEL];
-    mixed *out = found->list;
-    uint32_t *n = &found->n;
-    double probability = 0, scored = 0; /* of all that is found, by the composer alone */
-    const double share_of_known = c->share * fmax(LEAST_KNOWN, 1 - c->new_query);
-    for (uint32_t i = 0; i < s->n_top; i++) {
-        const int len = qac_label_decode(&q->m->strings, s->top[i].label, buffer);
-        if (len < 0)
-            return QAC_ECORRUPT;
-        const composed its = compose_score(cs, buffer, (size_t)len);
-        probability += its.probability;
-        scored += share_of_known * its.score;
-        const double factor = share_of_known * (s->top[i].label == q->repeated ? q->m->parts.repeat_weight : 1);
-        out[(*n)++] = make_mixed(in_tree * s->top[i].score, factor * its.score, s->top[i].label, 0, prefix_len);
-    }
-    const uint32_t n_tree = *n;
-    for (uint32_t i = 0; i < cs->n_best; i++) {
-        const composed *best = &cs->best[i];
-        const size_t len = compose_text(cs, best, buffer, QAC_MAX_COMPOSED);
-        if (len == 0)
-            continue;
-        const uint32_t label = indexed ? qac_find_label(q->m, buffer, len) : QAC_NO_ID;
-        const double score = (label == QAC_NO_ID ? c->share : share_of_known) * best->score;
-        double by_composer = score, by_tree = 0;
-        if (n_asked && is_same((query){buffer, len}, asked[0]))
-            by_composer *= q->m->parts.repeat_weight;
-        if (label != QAC_NO_ID) {
-            bool has = false;
-            for (uint32_t j = 0; j < n_tree && !has; j++)
-                has = out[j].label == label;
-            if (has)
-                continue;
-            by_tree = in_tree * search_label_probability(q, label);
-        }
-        probability += best->probability;
-        scored += score;
-        out[(*n)++] = make_mixed(by_tree, by_composer, label, i, prefix_len);
-    }
-    found->mass = in_tree;
-    /* The composer's part of the prefix, in the same measure as what was found. */
-    if (probability > 0) /* the quotient first: all may be tiny */
-        found->mass += cs->prefix_probability * (scored / probability);
-    return QAC_OK;
-}
-
-/* Text of an answer; returns its length, 0 or less when it has none. */
-static int answer_text(const qac_model *m, const qac_scratch *s, const query *asked, const mixed *x, char *out)
-{
-    if (x->label != QAC_NO_ID)
-        return qac_label_decode(&m->strings, x->label, out);
-    if (x->source == QAC_COMPOSED)
-        return (int)compose_text(s->compose, &s->compose->best[x->composed], out, QAC_MAX_COMPOSED);
-    memcpy(out, asked[x->composed].text, asked[x->composed].len);
-    return (int)asked[x->composed].len;
-}
-
-/* The answer with this label or, where it has none, this text. */
-static mixed *find_answer(const search *q, const query *asked, const answers_found *found, uint32_t label, query its)
-{
-    char buffer[QAC_MAX_LABEL];
-    for (uint32_t i = 0; i < found->n; i++) {
-        mixed *x = &found->list[i];
-        if (x->label != label)
-            continue;
-        if (label != QAC_NO_ID)
-            return x;
-        const int len = answer_text(q->m, q->s, asked, x, buffer);
-        if (len > 0 && is_same((query){buffer, (size_t)len}, its))
-            return x;
-    }
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->list[i].label == label)
+            return &r->list[i];
     return NULL;
 }
 
-/* Adds the queries asked before the last one; returns the factor on all else. unit: as much as all queries of the log have together, in the measure of the
- * answers found; in_tree: what the labels in range have. */
-static double recall(search *q, const char *prefix, size_t prefix_len, const query *asked, uint32_t n_asked, bool composing,
-                   double unit, double in_tree, answers_found *found)
+/* The label that a text is, which starts with the prefix. */
+static uint32_t label_of(const completion *r, slice text)
 {
-    const qac_parts *p = &q->m->parts;
+    return qac_label_find(&r->m->strings, text.text, text.len, r->lo, r->hi);
+}
+
+/* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
+static int mix(completion *r, double in_tree)
+{
+    const qac_composer *c = &r->m->parts.composer;
+    qac_scratch *s = r->s;
+    compose_scratch *cs = s->compose;
+    const double share_of_known = c->share * fmax(LEAST_KNOWN, 1 - c->new_query);
+    double probability = 0, scored = 0; /* of all that is found, by the composer alone */
+    for (uint32_t i = 0; i < s->n_top; i++) {
+        mixed *x = &r->list[r->n++];
+        *x = make_mixed(r, s->top[i].label, 0);
+        const int status = read_label(r->m, s, x);
+        if (status)
+            return status;
+        const slice text = text_of(s, x);
+        const composed its = compose_score(cs, text.text, text.len);
+        probability += its.probability;
+        scored += share_of_known * its.score;
+        const double factor = share_of_known * (x->label == r->q.repeated ? r->m->parts.repeat_weight : 1);
+        set_score(x, in_tree * s->top[i].score, factor * its.score);
+    }
+    for (uint32_t i = 0; i < cs->n_best; i++) {
+        const composed *best = &cs->best[i];
+        const int status = reserve_text(s);
+        if (status)
+            return status;
+        const slice text = {s->text + s->text_len, compose_text(cs, best, s->text + s->text_len, QAC_MAX_COMPOSED)};
+        if (text.len == 0)
+            continue;
+        const uint32_t label = label_of(r, text);
+        if (label != QAC_NO_ID && answer_of_label(r, label))
+            continue;
+        const double score = (label == QAC_NO_ID ? c->share : share_of_known) * best->score;
+        const double factor = r->n_asked && is_same(text, r->asked[0]) ? r->m->parts.repeat_weight : 1;
+        mixed *x = &r->list[r->n++];
+        *x = make_mixed(r, label, i);
+        take_text(s, x, text.len);
+        set_score(x, label == QAC_NO_ID ? 0 : in_tree * search_label_probability(&r->q, label), factor * score);
+        probability += best->probability;
+        scored += score;
+    }
+    r->mass = in_tree;
+    /* The composer's part of the prefix, in the same measure as what was found. */
+    if (probability > 0) /* the quotient first: all may be tiny */
+        r->mass += cs->prefix_probability * (scored / probability);
+    return QAC_OK;
+}
+
+/* ---- the session ---- */
+
+/* The composed answer with this text, or NULL. */
+static mixed *answer_of_text(const completion *r, slice text)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->list[i].label == QAC_NO_ID && is_same(text_of(r->s, &r->list[i]), text))
+            return &r->list[i];
+    return NULL;
+}
+
+/* Adds the queries asked before the last one; sets the factor on all else. unit: as much as all queries of the log have
+ * together, in the measure of the answers found; in_tree: what the labels in range have. */
+static int recall(completion *r, bool composing, double unit, double in_tree, double *rest)
+{
+    const qac_parts *p = &r->m->parts;
     double chance[QAC_MAX_AGE + 1], all = 0;
-    for (uint32_t age = 1; age < n_asked; age++) {
+    for (uint32_t age = 1; age < r->n_asked; age++) {
         uint32_t newer = 0;
-        while (newer < age && !is_same(asked[newer], asked[age]))
+        while (newer < age && !is_same(r->asked[newer], r->asked[age]))
             newer++;
         all += chance[age] = newer == age ? p->recall[age - 1] : 0;
     }
-    const double rest = all < MOST_RECALLED ? 1 - all : 1 - MOST_RECALLED;
-    for (uint32_t i = 0; i < found->n; i++) {
-        found->list[i].score *= rest;
-        found->list[i].by_composer *= rest;
+    *rest = all < MOST_RECALLED ? 1 - all : 1 - MOST_RECALLED;
+    for (uint32_t i = 0; i < r->n; i++) {
+        r->list[i].score *= *rest;
+        r->list[i].by_composer *= *rest;
     }
-    found->mass *= rest;
-    for (uint32_t age = 1; age < n_asked; age++) {
-        const query its = asked[age];
-        if (chance[age] == 0 || its.len < prefix_len || memcmp(its.text, prefix, prefix_len) != 0)
+    r->mass *= *rest;
+    for (uint32_t age = 1; age < r->n_asked; age++) {
+        const slice its = r->asked[age];
+        if (chance[age] == 0 || !starts_with(its, r->prefix))
             continue;
-        const uint32_t label = qac_find_label(q->m, its.text, its.len);
+        const uint32_t label = label_of(r, its);
         if (label == QAC_NO_ID && (!composing || its.len == 0 || its.len > QAC_MAX_COMPOSED))
             continue;
         /* Lengths are discounted as everywhere. */
         const double discount = label == QAC_NO_ID ? discounted(&p->composer, 1, code_points(its.text, its.len))
-                                                   : q->label_mass[label] / p->count[label];
+                                                   : r->q.label_mass[label] / p->count[label];
         const double by_recall = unit * chance[age] * discount;
         if (!(by_recall > 0 && isfinite(by_recall))) /* only in a damaged file */
             continue;
-        mixed *x = find_answer(q, asked, found, label, its);
+        mixed *x = label == QAC_NO_ID ? answer_of_text(r, its) : answer_of_label(r, label);
         if (!x) {
-            const double by_tree = label == QAC_NO_ID ? 0 : rest * in_tree * search_label_probability(q, label);
-            x = &found->list[found->n++];
-            *x = make_mixed(by_tree, 0, label, age, prefix_len);
+            const int status = reserve_text(r->s);
+            if (status)
+                return status;
+            x = &r->list[r->n++];
+            *x = make_mixed(r, label, age);
+            memcpy(r->s->text + r->s->text_len, its.text, its.len);
+            take_text(r->s, x, its.len);
+            set_score(x, label == QAC_NO_ID ? 0 : *rest * in_tree * search_label_probability(&r->q, label), 0);
         }
         if (label == QAC_NO_ID && by_recall > x->score) { /* more recalled than composed, if composed at all */
             x->source = QAC_RECALLED;
-            x->composed = age;
+            x->rank = age;
         }
         x->score += by_recall;
         x->by_recall += by_recall;
-        found->mass += by_recall;
+        r->mass += by_recall;
     }
-    return rest;
+    return QAC_OK;
 }
+
+/* ---- typing errors ---- */
 
 /* Puts x among the best k, of which there are n so far, unless its label is there with a higher score. */
 static void keep_best(mixed *best, uint32_t *n, uint32_t k, mixed x)
@@ -269,55 +316,59 @@ static double added_mass(const reading *readings, uint32_t n, uint32_t r)
     return other < x->likelihood ? x->mass * (1 - other / x->likelihood) : 0;
 }
 
-/* Adds the best k answers to the readings that are none to the prefix as it is. unit: probability of a label's weight. */
-static int correct(search *q, const reading *readings, uint32_t n_readings, uint32_t k, uint32_t beam, double unit,
-                   answers_found *found)
+/* Adds the best answers to the readings that are none to the prefix as it is. unit: probability of a label's weight. */
+static int correct(completion *r, const reading *readings, uint32_t n_readings, double unit)
 {
-    const uint32_t lo = q->lo, hi = q->hi, wanted = k + (hi - lo) < QAC_MAX_K ? k + (hi - lo) : QAC_MAX_K;
-    mixed *const best = found->list + found->n;
+    const uint32_t in_range = r->hi - r->lo, k = r->gathered, wanted = k + in_range < QAC_MAX_K ? k + in_range : QAC_MAX_K;
+    mixed *const best = r->list + r->n;
     uint32_t n = 0;
     double least_exact = 1, all = 0;
-    for (uint32_t i = 0; i < found->n; i++)
-        if (found->list[i].source == QAC_INDEX && found->list[i].score < least_exact)
-            least_exact = found->list[i].score;
-    for (uint32_t r = 0; r < n_readings; r++)
-        all += unit * added_mass(readings, n_readings, r);
-    for (uint32_t r = 0; r < n_readings; r++) {
-        const double mass = unit * readings[r].mass; /* what its labels score together */
-        if (mass < LEAST_READING * (found->mass + all) || (n == k && mass <= best[k - 1].score))
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->list[i].source == QAC_INDEX && r->list[i].score < least_exact)
+            least_exact = r->list[i].score;
+    for (uint32_t i = 0; i < n_readings; i++)
+        all += unit * added_mass(readings, n_readings, i);
+    for (uint32_t i = 0; i < n_readings; i++) {
+        const double mass = unit * readings[i].mass; /* what its labels score together */
+        if (mass < LEAST_READING * (r->mass + all) || (n == k && mass <= best[k - 1].score))
             continue;
-        search_range(q, readings[r].lo, readings[r].hi);
-        const int status = search_best(q, wanted, beam);
+        search_range(&r->q, readings[i].lo, readings[i].hi);
+        const int status = search_best(&r->q, wanted, r->beam);
         if (status)
             return status;
-        const double in_range = unit * readings[r].likelihood * q->s->range_mass;
-        for (uint32_t i = 0; i < q->s->n_top; i++) {
-            const candidate *c = &q->s->top[i];
-            if (c->label < lo || c->label >= hi)
-                keep_best(best, &n, k,
-                          (mixed){.score = in_range * c->score, .source = QAC_CORRECTED, .label = c->label,
-                                  .meant = readings[r].len});
+        const double of_labels = unit * readings[i].likelihood * r->s->range_mass;
+        for (uint32_t j = 0; j < r->s->n_top; j++) {
+            const candidate *c = &r->s->top[j];
+            if (c->label >= r->lo && c->label < r->hi)
+                continue;
+            mixed x = make_mixed(r, c->label, 0);
+            x.source = QAC_CORRECTED;
+            x.score = of_labels * c->score;
+            x.meant = readings[i].len;
+            keep_best(best, &n, k, x);
         }
     }
     /* What is typed is believed: no correction is likelier than a known query that starts with it. */
     const double factor = n && best[0].score > least_exact ? least_exact / best[0].score : 1;
     for (uint32_t i = 0; i < n; i++)
         best[i].score = fmin(best[i].score * factor, least_exact);
-    found->mass += factor * all;
-    found->n += n;
+    r->mass += factor * all;
+    r->n += n;
     return QAC_OK;
 }
+
+/* ---- all together ---- */
 
 static double part_of(double part, double whole) { return part > 0 && whole > 0 ? fmin(part / whole, 1) : 0; }
 
 /* Leaves the best k, their scores shares of all and their parts shares of their scores. Composed ones below `least` go, unless there is no other. */
-static void choose(answers_found *found, uint32_t k, double least)
+static void choose(completion *r, uint32_t k, double least)
 {
-    const double all = found->mass;
+    const double all = r->mass;
     uint32_t kept = 0;
-    mixed *list = found->list;
-    qsort(list, found->n, sizeof *list, by_score);
-    for (uint32_t i = 0; i < found->n && kept < k; i++) {
+    mixed *list = r->list;
+    qsort(list, r->n, sizeof *list, by_score);
+    for (uint32_t i = 0; i < r->n && kept < k; i++) {
         if (list[i].source == QAC_COMPOSED && list[i].score < least && kept > 0)
             continue;
         mixed x = list[i];
@@ -326,27 +377,26 @@ static void choose(answers_found *found, uint32_t k, double least)
         x.score = all > 0 && x.score < all ? x.score / all : all > 0;
         list[kept++] = x;
     }
-    found->n = kept;
+    r->n = kept;
 }
 
 /* Finds the answers, best first. */
-static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                  size_t session_len, const query *asked, uint32_t n_asked, uint32_t k, uint32_t beam, uint32_t options,
-                  answers_found *found)
+static int answer(completion *r, uint32_t k, uint32_t options)
 {
+    const qac_model *m = r->m;
     const qac_composer *c = &m->parts.composer;
-    const bool mixing = is_mixing(m, options);
-    const uint32_t fewest = mixing ? GATHERED : FEW, gathered = k < fewest ? fewest : k;
+    qac_scratch *s = r->s;
+    const slice prefix = r->prefix, session = r->session;
+    const bool mixing = is_mixing(m, options), popular = is_popular(m, session.len, options);
+    const uint32_t fewest = mixing ? GATHERED : FEW;
     const double root_mass = m->parts.tree.node[0].mass;
-    search q;
-    uint32_t lo, hi;
-    const bool popular = is_popular(m, session_len, options);
-    int status = search_start(&q, m, s, prefix, prefix_len, session, session_len, popular);
+    r->gathered = k < fewest ? fewest : k;
+    int status = search_start(&r->q, m, s, prefix.text, prefix.len, session.text, session.len, popular);
     if (status)
         return status;
-    qac_prefix_range(m, prefix, prefix_len, &lo, &hi);
-    search_range(&q, lo, hi);
-    status = search_best(&q, gathered, beam);
+    qac_prefix_range(m, prefix.text, prefix.len, &r->lo, &r->hi);
+    search_range(&r->q, r->lo, r->hi);
+    status = search_best(&r->q, r->gathered, r->beam);
     if (status)
         return status;
     const double in_range = s->range_mass / root_mass; /* P_tree(prefix) without the session */
@@ -358,31 +408,37 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
         /* What scores less than the tree's last answer cannot come in; half of it, as a label may get the rest from the
          * tree. */
         const double floor =
-            s->n_top == gathered ? 0.5 * in_tree * s->top[gathered - 1].score / c->share : 0;
-        compose(s->compose, c, prefix, prefix_len, session, session_len, gathered, floor);
-        status = mix(&q, s, prefix_len, asked, n_asked, in_tree, found);
+            s->n_top == r->gathered ? 0.5 * in_tree * s->top[r->gathered - 1].score / c->share : 0;
+        compose(s->compose, c, prefix.text, prefix.len, session.text, session.len, r->gathered, floor);
+        status = mix(r, in_tree);
     } else {
-        for (; found->n < s->n_top; found->n++)
-            found->list[found->n] = make_mixed(s->top[found->n].score, 0, s->top[found->n].label, 0, prefix_len);
-        found->mass = lo < hi;
+        for (; r->n < s->n_top; r->n++) {
+            r->list[r->n] = make_mixed(r, s->top[r->n].label, 0);
+            set_score(&r->list[r->n], s->top[r->n].score, 0);
+        }
+        r->mass = r->lo < r->hi;
     }
-    if (!status && !popular && !q.hinge)
-        unit *= recall(&q, prefix, prefix_len, asked, n_asked, mixing, mixing ? 1 : in_range > 0 ? 1 / in_range : 0,
-                       mixing ? (1 - c->share) * in_range : 1, found);
+    if (!status && !popular && !r->q.hinge) {
+        const double all = mixing ? 1 : in_range > 0 ? 1 / in_range : 0;
+        double rest;
+        status = recall(r, mixing, all, mixing ? (1 - c->share) * in_range : 1, &rest);
+        unit *= rest;
+    }
     /* Corrections do not count against the composed: both may be what was meant. */
-    const double least = c->least * found->mass;
+    const double least = c->least * r->mass;
     const uint32_t few = popular ? 1 : FEW; /* the most popular completions are only these, if there are any */
     const bool expected = mixing && compose_expected(s->compose);
-    if (!status && options & QAC_CORRECT && !q.hinge && hi - lo < few && unit > 0 && !expected) {
+    if (!status && options & QAC_CORRECT && !r->q.hinge && r->hi - r->lo < few && unit > 0 && !expected) {
         reading readings[CORRECT_MOST];
-        const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
+        const uint32_t n =
+            correct_prefix(&m->strings, r->q.label_mass, prefix.text, prefix.len, r->lo, r->hi, readings);
         /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a
          * new query. Corrections are held against that likelihood: they are scaled by as much. */
         if (mixing)
             unit *= c->share / c->new_query;
-        status = correct(&q, readings, n, gathered, beam, unit, found);
+        status = correct(r, readings, n, unit);
     }
-    choose(found, k, least);
+    choose(r, k, least);
     return status;
 }
 
@@ -393,16 +449,18 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
     *n = 0;
     if (k < 1 || k > QAC_MAX_K || options & ~(uint32_t)(QAC_COMPOSE | QAC_CORRECT) || prefix_len > UINT32_MAX)
         return QAC_EINVAL;
-    answers_found found = {.list = s->mixed};
-    query asked[QAC_MAX_AGE + 1]; /* the last query first */
-    const uint32_t n_asked = session_len ? read_queries(session, session_len, asked) : 0;
-    int status = answer(m, s, prefix, prefix_len, session, session_len, asked, n_asked, k, beam, options, &found);
+    completion r = {.m = m, .s = s, .prefix = {prefix, prefix_len}, .session = {session, session_len}, .beam = beam,
+                    .list = s->mixed};
+    s->text_len = 0;
+    if (session_len)
+        read_queries(&r);
+    int status = answer(&r, k, options);
     size_t at = 0;
-    char buffer[QAC_MAX_LABEL];
-    for (uint32_t i = 0; i < found.n && !status; i++) {
-        const mixed *x = &found.list[i];
-        const int len = answer_text(m, s, asked, x, buffer);
-        status = len < 0 ? QAC_ECORRUPT : write_answer(&answers[*n], x, buffer, (size_t)len, text, text_size, &at);
+    for (uint32_t i = 0; i < r.n && !status; i++) {
+        mixed *x = &r.list[i];
+        status = read_label(m, s, x);
+        if (!status)
+            status = write_answer(&answers[*n], x, text_of(s, x), text, text_size, &at);
         *n += status == QAC_OK;
     }
     return status;

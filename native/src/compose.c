@@ -17,134 +17,235 @@ static const double FEWEST = 1e-3; /* share of the prefix's probability below wh
 
 /* ---- candidates ---- */
 
-static void add_candidate(compose_scratch *s, uint32_t word)
-{
-    /* The end and the start are no words; they come here only from a damaged file. */
-    if (s->n_candidates == COMPOSE_CANDIDATES || word == QAC_NO_ID ||
-        (word >= s->r.c->word.words && word < first_local(s->r.c)))
-        return;
-    if (word < s->r.c->word.words) {
-        if (s->stamp[word] == s->round)
-            return;
-        s->stamp[word] = s->round;
-    } else {
-        for (uint32_t i = 0; i < s->n_candidates; i++)
-            if (s->candidates[i] == word)
-                return;
-    }
-    s->spelled[s->n_candidates] = NULL;
-    s->candidates[s->n_candidates++] = word;
-}
+/* A number of a round that no candidate has: the word was met, and is none. */
+enum { SEEN = COMPOSE_CANDIDATES, ROUND = COMPOSE_CANDIDATES + 1 };
 
-/* The entries of largest weight among [begin, end), at most PER_CONTEXT. Returns the sum of all their weights. */
-static double add_heaviest(compose_scratch *s, const uint32_t *word, const float *weight, uint32_t begin, uint32_t end)
+static void start_round(compose_scratch *s)
 {
-    uint32_t best[PER_CONTEXT], n = 0;
-    double sum = 0;
-    for (uint32_t i = begin; i < end; i++) {
-        sum += weight[i];
-        if (n == PER_CONTEXT && !(weight[i] > weight[best[n - 1]]))
-            continue;
-        uint32_t at = n < PER_CONTEXT ? n++ : n - 1;
-        for (; at > 0 && weight[best[at - 1]] < weight[i]; at--)
-            best[at] = best[at - 1];
-        best[at] = i;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        add_candidate(s, word ? word[best[i]] : best[i]);
-    return sum;
-}
-
-static bool starts_with(const compose_scratch *s, uint32_t local, const char *text, size_t len)
-{
-    const local_word *w = &s->r.local[local];
-    return w->len >= len && memcmp(w->text, text, len) == 0;
-}
-
-/* Words that may follow, of the vocabulary's [lo, hi). partial: what a local word must start with. Returns the
- * probability of all words in the range. */
-static double find_candidates(compose_scratch *s, const hypothesis *h, const context *x, uint32_t lo, uint32_t hi,
-                              const char *partial, size_t partial_len)
-{
-    const qac_composer *c = s->r.c;
-    const qac_ngrams *g = &c->word;
     s->n_candidates = 0;
-    if (++s->round == 0) { /* the counter has gone round: forget all stamps */
-        memset(s->stamp, 0, g->words * sizeof *s->stamp);
-        s->round = 1;
+    if (s->round > UINT32_MAX - 2 * ROUND) { /* all numbers are used: forget all seats */
+        memset(s->seat, 0, s->r.c->word.words * sizeof *s->seat);
+        s->round = 0;
     }
-    const bool all_of_vocabulary = lo == 0 && hi == g->words && partial_len == 0;
-    double extra = 0;
-    if (x->copy > 0)
-        for (uint32_t i = 0; i < s->r.n_session; i++) {
-            const uint32_t word = s->r.session[i].word;
-            if (h->used >> i & 1 || (word < g->words ? word < lo || word >= hi
-                                                      : !starts_with(s, word - first_local(c), partial, partial_len)))
-                continue;
-            add_candidate(s, word);
-            extra += x->copy * copy_weight(&s->r, h, i) / x->copies;
+    s->round += ROUND;
+}
+
+static bool is_met(const compose_scratch *s, uint32_t word) { return s->seat[word] >= s->round; }
+
+/* The candidate that is this word of the vocabulary, or NULL. */
+static next_word *candidate_of(compose_scratch *s, uint32_t word)
+{
+    const uint32_t number = s->seat[word] - s->round;
+    return is_met(s, word) && number < s->n_candidates ? &s->candidates[number] : NULL;
+}
+
+static void add_candidate(compose_scratch *s, next_word x)
+{
+    if (s->n_candidates == COMPOSE_CANDIDATES)
+        return;
+    if (x.word < s->r.c->word.words)
+        s->seat[x.word] = s->round + s->n_candidates;
+    s->candidates[s->n_candidates++] = x;
+}
+
+/* The likeliest so far among words of one source. */
+typedef struct {
+    uint32_t word[PER_CONTEXT];
+    double p[PER_CONTEXT];
+    uint32_t n;
+} likeliest;
+
+static void note(likeliest *best, uint32_t word, double p)
+{
+    if (best->n == PER_CONTEXT && !(p > best->p[PER_CONTEXT - 1]))
+        return;
+    uint32_t at = best->n < PER_CONTEXT ? best->n++ : PER_CONTEXT - 1;
+    for (; at > 0 && best->p[at - 1] < p; at--) {
+        best->word[at] = best->word[at - 1];
+        best->p[at] = best->p[at - 1];
+    }
+    best->word[at] = word;
+    best->p[at] = p;
+}
+
+static void add_likeliest(compose_scratch *s, const likeliest *best)
+{
+    for (uint32_t i = 0; i < best->n; i++)
+        add_candidate(s, (next_word){best->word[i], COMPOSE_SESSION, best->p[i], -1, NULL});
+}
+
+/* Words of the session that may be copied. Returns how much of the copying they have. */
+static double add_copies(compose_scratch *s, const hypothesis *h, const context *x, uint32_t lo, uint32_t hi, slice partial)
+{
+    const request *r = &s->r;
+    double weight = 0;
+    for (uint32_t i = 0; i < r->n_session; i++) {
+        const uint32_t word = r->session[i].word;
+        const bool fits = word < r->c->word.words ? word >= lo && word < hi : starts_with(word_text(r, word), partial);
+        if (!fits || h->used >> i & 1)
+            continue;
+        add_candidate(s, (next_word){word, i, -1, -1, NULL});
+        weight += copy_weight(r, h, i);
+    }
+    return weight / x->copies;
+}
+
+/* Is an association one to a word? (Of a damaged file it may not be.) */
+static bool is_new_candidate(const compose_scratch *s, uint32_t word)
+{
+    return word < s->r.c->word.words && !is_met(s, word);
+}
+
+/* Words of [lo, hi) that are associated with the last query's. Returns the sum of their weights. */
+static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
+{
+    const request *r = &s->r;
+    double sum = 0;
+    for (uint32_t i = 0; i < r->n_associated; i++) {
+        const association_list list = r->associated[i];
+        uint32_t at = qac_lower_bound(r->c->association, list.begin, list.end, lo);
+        for (; at < list.end && r->c->association[at] < hi; at++) {
+            sum += r->c->association_weight[at];
+            if (is_new_candidate(s, r->c->association[at]))
+                add_candidate(s, (next_word){r->c->association[at], COMPOSE_SESSION, -1, -1, NULL});
         }
-    if (x->associate > 0)
-        for (uint32_t i = 0; i < s->r.n_associated; i++)
-            if (s->r.associated[i].word >= lo && s->r.associated[i].word < hi) {
-                if (s->r.associated[i].weight >= s->associated_floor || lo > 0 || hi < g->words)
-                    add_candidate(s, s->r.associated[i].word);
-                extra += x->associate * s->r.associated[i].weight;
-            }
-    /* From the longest context down: what it offers is likeliest, and shorter ones are asked only while candidates are
-     * few. The sum goes on: P(w | long) = weight + backoff * P(w | short), so each level's weights count times the
-     * back-offs above it. */
-    double sum = 0, factor = 1;
-    for (uint32_t l = 0; l < x->words.n; l++) {
+    }
+    return r->n_associated ? sum / r->n_associated : 0;
+}
+
+/* The words of the largest weights among all that are associated. */
+static void find_associated(compose_scratch *s)
+{
+    const request *r = &s->r;
+    likeliest best = {.n = 0};
+    s->has_associated = true;
+    s->n_associated = 0;
+    start_round(s);
+    for (uint32_t i = 0; i < r->n_associated; i++)
+        for (uint32_t at = r->associated[i].begin; at < r->associated[i].end; at++) {
+            const uint32_t word = r->c->association[at];
+            if (!is_new_candidate(s, word))
+                continue;
+            s->seat[word] = s->round + SEEN;
+            note(&best, word, r->n_associated == 1 ? r->c->association_weight[at] : association_weight(r, word));
+        }
+    for (; s->n_associated < best.n; s->n_associated++)
+        s->associated[s->n_associated] =
+            (next_word){best.word[s->n_associated], COMPOSE_SESSION, -1, best.p[s->n_associated], NULL};
+}
+
+/* Entries [begin, end) of a context whose probabilities count times `factor`: those above `least` that no longer context
+ * had are noted, and candidates among them learn their probability. */
+static void read_entries(compose_scratch *s, uint32_t begin, uint32_t end, double factor, double least, likeliest *best)
+{
+    const qac_ngrams *g = &s->r.c->word;
+    for (uint32_t at = begin; at < end; at++) {
+        const double p = factor * ngram_of(g, at);
+        /* What is likelier in a longer context than here has been there: below `least` there, it is here. */
+        if (!(p > least))
+            continue;
+        const uint32_t word = ngram_symbol(g, at);
+        if (word >= g->words) /* the end */
+            continue;
+        next_word *has = candidate_of(s, word);
+        if (has && has->by_ngrams < 0)
+            has->by_ngrams = p;
+        if (!is_met(s, word)) {
+            s->seat[word] = s->round + SEEN;
+            note(best, word, p);
+        }
+    }
+}
+
+/* The same for words by their unigrams alone. */
+static void read_unigrams(compose_scratch *s, uint32_t lo, uint32_t hi, double factor, double least, likeliest *best)
+{
+    enum { FEW_WORDS = 2048 };
+    const qac_composer *c = s->r.c;
+    if (!(factor * (c->unigram_sum[hi] - c->unigram_sum[lo]) > least))
+        return;
+    if (hi - lo > FEW_WORDS) {
+        for (uint32_t i = 0; i < c->n_frequent && best->n < PER_CONTEXT; i++) {
+            const uint32_t word = c->frequent[i];
+            if (word < c->word.words && word >= lo && word < hi && !is_met(s, word))
+                note(best, word, factor * c->word.unigram[word]);
+        }
+        return;
+    }
+    for (uint32_t word = lo; word < hi; word++) {
+        const double p = factor * c->word.unigram[word];
+        if (p > least && !is_met(s, word))
+            note(best, word, p);
+    }
+}
+
+/* Words of [lo, hi) that are likelier than `least` by the n-grams. From the longest context down: what it offers is
+ * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. */
+static void add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least, uint32_t enough)
+{
+    const qac_ngrams *g = &s->r.c->word;
+    double factor = 1;
+    for (uint32_t l = 0; l < x->words.n && factor > least && s->n_candidates < enough; l++) {
+        likeliest best = {.n = 0};
         uint32_t begin, end;
         ngram_entries(g, x->words.of[l], &begin, &end);
         if (lo > 0)
-            begin = qac_lower_bound(g->next, begin, end, lo);
-        end = qac_lower_bound(g->next, begin, end, hi); /* hi is at most the end's symbol, which stands last */
-        sum += factor * add_heaviest(s, g->next, g->weight, begin, end);
-        factor *= g->backoff[x->words.of[l]];
-        if (all_of_vocabulary && s->n_candidates >= ENOUGH)
-            return 1; /* the sum over all words is nobody's question */
+            begin = ngram_seek(g, begin, end, lo);
+        if (hi < g->words)
+            end = ngram_seek(g, begin, end, hi);
+        read_entries(s, begin, end, factor, least, &best);
+        add_likeliest(s, &best);
+        factor *= ngram_left(g, x->words.of[l]);
     }
-    sum += factor * (c->unigram_sum[hi] - c->unigram_sum[lo]);
-    if (hi - lo <= 2048)
-        add_heaviest(s, NULL, g->unigram, lo, hi);
-    else
-        for (uint32_t i = 0, n = 0; i < c->n_frequent && n < PER_CONTEXT; i++)
-            if (c->frequent[i] >= lo && c->frequent[i] < hi) {
-                add_candidate(s, c->frequent[i]);
-                n++;
-            }
-    return (1 - x->copy - x->associate) * sum + (1 - x->end) * extra;
+    if (s->n_candidates < enough) {
+        likeliest best = {.n = 0};
+        read_unigrams(s, lo, hi, factor, least, &best);
+        add_likeliest(s, &best);
+    }
 }
 
-/* Adds words by their characters: those outside the vocabulary, and those of it that words alone find unlikely. */
-static void add_spelled(compose_scratch *s, const char *partial, size_t len)
+/* P(the next word is one of [lo, hi) | x) by the n-grams alone. Starts a round. */
+static double range_probability(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi)
 {
-    spell_words(&s->speller, s->r.c, s->r.behind, partial, len);
+    const qac_composer *c = s->r.c;
+    const qac_ngrams *g = &c->word;
+    double sum = 0, factor = 1, left = c->unigram_sum[hi] - c->unigram_sum[lo];
+    start_round(s);
+    for (uint32_t l = 0; l < x->words.n; l++) {
+        uint32_t at, end;
+        ngram_entries(g, x->words.of[l], &at, &end);
+        for (at = ngram_seek(g, at, end, lo); at < end; at++) {
+            const uint32_t word = ngram_symbol(g, at);
+            if (word >= hi)
+                break;
+            if (is_met(s, word)) /* a longer context has it */
+                continue;
+            s->seat[word] = s->round + SEEN;
+            sum += factor * ngram_of(g, at);
+            left -= g->unigram[word];
+        }
+        factor *= ngram_left(g, x->words.of[l]);
+    }
+    return sum + factor * (left > 0 ? left : 0);
+}
+
+/* Words by their characters: those outside the vocabulary, and those of it that words alone find unlikely. */
+static void add_spelled(compose_scratch *s, slice partial)
+{
+    spell_words(&s->speller, &s->letters, s->r.behind, partial.text, partial.len);
     for (uint32_t i = 0; i < s->speller.n; i++) {
-        const uint32_t word = word_number(&s->r, s->speller.word[i].text, s->speller.word[i].len);
-        add_candidate(s, word);
-        for (uint32_t c = 0; c < s->n_candidates; c++)
-            if (s->candidates[c] == word)
-                s->spelled[c] = &s->speller.word[i];
+        const spelling *its = &s->speller.word[i];
+        const uint32_t word = word_number(&s->r, its->text, its->len);
+        if (word == QAC_NO_ID)
+            continue;
+        next_word *has = word < s->r.c->word.words ? candidate_of(s, word) : NULL;
+        for (uint32_t c = 0; c < s->n_candidates && word >= s->r.c->word.words && !has; c++)
+            has = s->candidates[c].word == word ? &s->candidates[c] : NULL;
+        if (has)
+            has->spelled = its;
+        else
+            add_candidate(s, (next_word){word, COMPOSE_SESSION, -1, -1, its});
     }
-}
-
-/* Weight of the associations that are candidates where nothing is typed of a word. */
-static double floor_of_associations(const request *r)
-{
-    double heaviest[PER_CONTEXT] = {0};
-    for (uint32_t i = 0; i < r->n_associated; i++) {
-        double w = r->associated[i].weight;
-        for (uint32_t j = 0; j < PER_CONTEXT && w > 0; j++)
-            if (w > heaviest[j]) {
-                const double t = heaviest[j];
-                heaviest[j] = w;
-                w = t;
-            }
-    }
-    return heaviest[PER_CONTEXT - 1];
 }
 
 /* ---- the search ---- */
@@ -198,36 +299,82 @@ static uint32_t pop_open(compose_scratch *s)
 /* Continues a hypothesis by each of the candidates. first: its word is the one that is being typed. */
 static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double least)
 {
+    const request *r = &s->r;
     for (uint32_t i = 0; i < s->n_candidates; i++) {
-        const uint32_t word = s->candidates[i];
-        double end = -1;
-        const double p = first ? typed_probability(&s->r, h, x, word, s->spelled[i], &end) : word_probability(&s->r, h, x, word);
+        next_word *c = &s->candidates[i];
+        if (c->by_ngrams < 0)
+            c->by_ngrams = ngrams_probability(r, x, c->word);
+        if (c->association < 0)
+            c->association = x->associate > 0 && c->word < r->c->word.words ? association_weight(r, c->word) : 0;
+        double end = -1, p = mixed_probability(r, h, x, c->by_ngrams, c->place, c->association);
+        if (first)
+            p = typed_probability(r, x, c->word, p, c->spelled, &end);
         if (!(h->probability * p > least))
             continue;
-        const uint32_t length = word_length(&s->r, word) + (first ? 0 : 1);
-        if (discounted(s->r.c, h->probability * p, h->length + length) <= to_beat(s))
+        const uint32_t length = word_length(r, c->word) + (first ? 0 : 1);
+        if (discounted(r->c, h->probability * p, h->length + length) <= to_beat(s))
             continue;
         hypothesis next = *h;
-        append(&s->r, &next, x, word, p, end, length);
-        next.added[next.n_added++] = word;
-        next.bound = discounted(s->r.c, next.probability, next.length);
+        append(r, &next, c->word, p, end, length);
+        next.added[next.n_added++] = c->word;
+        next.bound = discounted(r->c, next.probability, next.length);
         push_open(s, &next);
     }
+}
+
+/* The word being typed. */
+static void begin_word(compose_scratch *s)
+{
+    request *r = &s->r;
+    const qac_composer *c = r->c;
+    const hypothesis *typed = &r->typed;
+    const slice partial = {r->prefix + r->head, r->prefix_len - r->head};
+    const context x = context_of(r, typed);
+    const double by_ngrams = 1 - x.copy - x.associate; /* that share is theirs */
+    r->in_range = by_ngrams * range_probability(s, &x, r->lo, r->hi);
+    start_round(s);
+    if (x.copy > 0)
+        r->in_range += (1 - x.end) * x.copy * add_copies(s, typed, &x, r->lo, r->hi, partial);
+    if (x.associate > 0)
+        r->in_range += (1 - x.end) * x.associate * add_associated(s, r->lo, r->hi);
+    add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
+    const double new_words = by_ngrams * ngram_backoff(&c->word, &x.words) * c->unknown * r->spelled;
+    if (new_words > LEAST_NEW * r->in_range)
+        add_spelled(s, partial);
+    r->in_range += new_words;
+    s->prefix_probability = typed->probability * r->in_range;
+    follow(s, typed, &x, true, s->prefix_probability * FEWEST);
+}
+
+/* A word of which nothing is typed. h must be settled. */
+static void next_words(compose_scratch *s, const hypothesis *h, const context *x, bool first, double least)
+{
+    const uint32_t words = s->r.c->word.words;
+    const double needed = undiscounted(s->r.c, to_beat(s), h->length + 1);
+    const double by_ngrams = h->probability * (1 - x->copy - x->associate) * x->scale;
+    if (x->associate > 0 && !s->has_associated)
+        find_associated(s);
+    start_round(s);
+    if (x->copy > 0)
+        add_copies(s, h, x, 0, words, (slice){"", 0});
+    if (x->associate > 0)
+        for (uint32_t i = 0; i < s->n_associated; i++)
+            if (is_new_candidate(s, s->associated[i].word))
+                add_candidate(s, s->associated[i]);
+    add_following(s, x, 0, words, (needed > least ? needed : least) / by_ngrams, ENOUGH);
+    follow(s, h, x, first, least);
 }
 
 static void expand_open(compose_scratch *s, uint32_t number, double least)
 {
     hypothesis *h = &s->states[number];
+    settle(&s->r, h);
     const context x = context_of(&s->r, h);
     const double p = h->probability * x.end;
     offer_composed(s, (composed){discounted(s->r.c, p, h->length), p, number});
-    if (h->n_added == COMPOSE_WORDS)
+    if (h->n_added == COMPOSE_WORDS || h->bound * (1 - x.end) <= to_beat(s))
         return;
-    if (h->bound * (1 - x.end) <= to_beat(s))
-        return;
-    find_candidates(s, h, &x, 0, s->r.c->word.words, "", 0);
-    const hypothesis copy = *h;
-    follow(s, &copy, &x, false, least);
+    next_words(s, h, &x, false, least);
 }
 
 void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size_t prefix_len, const char *session,
@@ -236,28 +383,21 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
     s->k = k;
     s->floor = floor;
     s->n_states = s->n_open = s->n_best = s->speller.n = 0;
+    s->has_associated = false;
     s->prefix_probability = 0;
     s->r.prefix_len = prefix_len;
     if (prefix_len > QAC_MAX_COMPOSED / 2)
         return;
-    read_request(&s->r, c, prefix, prefix_len, session, session_len);
-    s->associated_floor = floor_of_associations(&s->r);
-    const char *partial = prefix + s->r.head;
-    const size_t partial_len = prefix_len - s->r.head;
-    const context x = context_of(&s->r, &s->r.typed);
-    s->r.in_range = find_candidates(s, &s->r.typed, &x, s->r.lo, s->r.hi, partial, partial_len);
-    if (partial_len) {
-        const double unknown =
-            (1 - x.copy - x.associate) * ngram_backoff(&c->word, &x.words) * c->unknown * s->r.spelled;
-        if (unknown > LEAST_NEW * s->r.in_range)
-            add_spelled(s, partial, partial_len);
-        s->r.in_range += unknown;
+    read_request(&s->r, c, &s->letters, prefix, prefix_len, session, session_len);
+    if (s->r.head < prefix_len) {
+        begin_word(s);
     } else {
+        const context x = context_of(&s->r, &s->r.typed);
         s->r.in_range = 1 - x.end; /* anything but the end may follow */
+        s->prefix_probability = s->r.typed.probability * s->r.in_range;
+        next_words(s, &s->r.typed, &x, true, s->prefix_probability * FEWEST);
     }
-    s->prefix_probability = s->r.typed.probability * s->r.in_range;
     const double least = s->prefix_probability * FEWEST;
-    follow(s, &s->r.typed, &x, true, least);
     while (s->n_open && s->states[s->open[0]].bound > to_beat(s))
         expand_open(s, pop_open(s), least);
 }
@@ -270,19 +410,18 @@ bool compose_expected(const compose_scratch *s)
 size_t compose_text(const compose_scratch *s, const composed *best, char *out, size_t size)
 {
     const hypothesis *h = &s->states[best->state];
-    char buffer[QAC_MAX_LABEL];
     if (s->r.head > size)
         return 0;
     memcpy(out, s->r.prefix, s->r.head);
     size_t at = s->r.head;
     for (uint32_t i = 0; i < h->n_added; i++) {
-        const int len = word_text(&s->r, h->added[i], buffer);
-        if (len < 0 || at + (size_t)len + 1 > size)
+        const slice word = word_text(&s->r, h->added[i]);
+        if (word.len == 0 || at + word.len + 1 > size)
             return 0;
         if (i)
             out[at++] = ' ';
-        memcpy(out + at, buffer, (size_t)len);
-        at += (size_t)len;
+        memcpy(out + at, word.text, word.len);
+        at += word.len;
     }
     return at;
 }
@@ -304,10 +443,11 @@ composed compose_score(compose_scratch *s, const char *text, size_t len)
             return none;
         }
         const context x = context_of(&s->r, &h);
-        double end = -1;
-        const double p = word == s->r.head ? typed_probability(&s->r, &h, &x, number, NULL, &end)
-                                           : word_probability(&s->r, &h, &x, number);
-        append(&s->r, &h, &x, number, p, end, 0);
+        double end = -1, p = word_probability(&s->r, &h, &x, number);
+        if (word == s->r.head)
+            p = typed_probability(&s->r, &x, number, p, NULL, &end);
+        append(&s->r, &h, number, p, end, 0);
+        settle(&s->r, &h);
         i++;
     }
     const context x = context_of(&s->r, &h);
@@ -334,14 +474,14 @@ compose_scratch *compose_scratch_new(const qac_composer *c)
     if (!s)
         return NULL;
     s->best = qac_alloc(QAC_MAX_K, sizeof *s->best);
-    s->stamp = qac_alloc(c->word.words, sizeof *s->stamp);
-    const bool can_spell = speller_init(&s->speller, c);
-    if (!s->best || !s->stamp || !can_spell) {
+    s->seat = qac_alloc(c->word.words, sizeof *s->seat);
+    if (!s->best || !s->seat) {
         compose_scratch_free(s);
         return NULL;
     }
-    memset(s->stamp, 0, c->word.words * sizeof *s->stamp);
+    memset(s->seat, 0, c->word.words * sizeof *s->seat);
     s->round = 0;
+    s->letters = characters_of(c);
     return s;
 }
 
@@ -350,8 +490,7 @@ void compose_scratch_free(compose_scratch *s)
     if (!s)
         return;
     free(s->best);
-    free(s->stamp);
-    speller_free(&s->speller);
+    free(s->seat);
     free(s);
 }
 
@@ -359,25 +498,15 @@ static bool check_ngrams(const qac_ngrams *g)
 {
     if (g->order == 0)
         return g->words == 0;
-    if (g->order < 2 || g->order > QAC_MAX_ORDER || g->words == 0 || g->words >= QAC_CHILD_LABEL ||
-        g->contexts < g->words + 2 || g->entries >= QAC_CHILD_LABEL)
-        return false;
-    for (uint32_t i = 0; i < g->entries; i++)
-        if (g->next[i] > g->words)
-            return false;
-    return true;
+    return g->order >= 2 && g->order <= QAC_MAX_ORDER && g->words > 0 && g->words < QAC_CHILD_LABEL &&
+           g->contexts >= g->words + 2 && g->entries < QAC_CHILD_LABEL &&
+           (g->symbol_bytes == 1 || g->symbol_bytes == 2 || g->symbol_bytes == 4);
 }
 
 bool compose_check(const qac_composer *c)
 {
     if (!check_ngrams(&c->word) || !check_ngrams(&c->character) || (c->word_slots & (c->word_slots - 1)))
         return false;
-    for (uint32_t i = 0; i < c->n_frequent; i++)
-        if (c->frequent[i] >= c->word.words)
-            return false;
-    for (uint32_t i = 0; i < c->n_associations; i++)
-        if (c->association[i] >= c->word.words)
-            return false;
     for (int i = 0; i < QAC_MAX_AGE; i++)
         if (!(c->older[i] >= 0 && c->older[i] <= 1))
             return false;

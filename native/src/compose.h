@@ -6,6 +6,7 @@
 
 enum {
     COMPOSE_CANDIDATES = 96,
+    COMPOSE_ASSOCIATED = 8,
     COMPOSE_STATES = 256    /* hypotheses of one request, all in all */
 };
 
@@ -15,10 +16,22 @@ typedef struct {
     uint32_t state;
 } composed;
 
+/* A word that may come next. */
+typedef struct {
+    uint32_t word;
+    uint32_t place;           /* in the session, or COMPOSE_SESSION */
+    double by_ngrams;         /* ngrams_probability; negative: not looked up */
+    double association;       /* association_weight; negative: not looked up */
+    const spelling *spelled;  /* of the word being typed, or NULL */
+} next_word;
+
 typedef struct qac_compose_scratch {
+    characters letters;
     request r;
     double prefix_probability;/* of all queries that start with the prefix */
-    double associated_floor;  /* weight of those that are candidates where nothing is typed of the word */
+    next_word associated[COMPOSE_ASSOCIATED]; /* candidates where nothing is typed of the word, best first */
+    uint32_t n_associated;
+    bool has_associated;      /* they have been sought */
     speller speller;
     hypothesis states[COMPOSE_STATES];
     uint32_t n_states;
@@ -26,10 +39,10 @@ typedef struct qac_compose_scratch {
     double floor;             /* scores at or below it do not matter */
     composed *best;           /* [QAC_MAX_K] */
     uint32_t n_best, k;
-    uint32_t candidates[COMPOSE_CANDIDATES], n_candidates;
-    const spelling *spelled[COMPOSE_CANDIDATES]; /* of candidates for the word being typed, or NULL */
-    uint32_t *stamp;          /* [words] round in which a word was last a candidate */
-    uint32_t round;
+    next_word candidates[COMPOSE_CANDIDATES];
+    uint32_t n_candidates;
+    uint32_t *seat;           /* [words] round + its number among this round's candidates, or + SEEN */
+    uint32_t round;           /* smaller seats are of other rounds */
 } compose_scratch;
 
 /* Work space for a composer; NULL: out of memory. */

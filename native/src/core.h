@@ -89,6 +89,19 @@ static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32
 /* A byte that continues a UTF-8 sequence does not start a code point. */
 static inline bool qac_starts_code_point(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
 
+/* Bytes that belong to someone else. */
+typedef struct {
+    const char *text;
+    size_t len;
+} slice;
+
+static inline bool is_same(slice a, slice b) { return a.len == b.len && memcmp(a.text, b.text, a.len) == 0; }
+
+static inline bool starts_with(slice a, slice start)
+{
+    return a.len >= start.len && memcmp(a.text, start.text, start.len) == 0;
+}
+
 /* Length of the last of a document's texts; sets *begin to where it stands. */
 static inline size_t last_text(const char *doc, size_t doc_len, size_t *begin)
 {
@@ -160,7 +173,10 @@ typedef struct {
  * label before lo may be. Where there is none, its `at` is hi and nothing is shared. */
 label_place qac_label_seek(const qac_label_strings *s, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi);
 
-/* The same among all labels, its number alone. */
+/* The label of [lo, hi) that is `key`, or QAC_NO_ID; no label before lo may stand behind it. */
+uint32_t qac_label_find(const qac_label_strings *s, const char *key, size_t len, uint32_t lo, uint32_t hi);
+
+/* The bound among all labels, its number alone. */
 uint32_t qac_label_bound(const qac_label_strings *s, const char *key, size_t len, bool upper);
 
 #endif

@@ -34,10 +34,18 @@ static bool get(const uint8_t **p, const uint8_t *end, uint32_t *x)
     return false;
 }
 
-static size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
+/* How many bytes two strings share at their starts. */
+static inline size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     const size_t n = a_len < b_len ? a_len : b_len;
     size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t x, y;
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y)
+            break;
+    }
     while (i < n && a[i] == b[i])
         i++;
     return i;
@@ -173,17 +181,22 @@ static bool find_block(const qac_label_strings *strings, const char *key, size_t
                        uint64_t *block)
 {
     uint64_t a = lo / QAC_LABEL_BLOCK + 1, b = ((uint64_t)hi + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
+    /* What starts with a prefix mostly ends soon after it began: the first steps grow from the near end. */
+    uint64_t step = upper ? 1 : b;
     while (a < b) {
-        const uint64_t mid = a + (b - a) / 2;
+        const uint64_t mid = step < (b - a) / 2 ? a + step : a + (b - a) / 2;
         const uint8_t *p;
         uint32_t n;
         size_t shared;
         if (!block_start(strings, mid, &p, &n))
             return false;
-        if (is_before(p, n, key, len, upper, &shared))
+        if (is_before(p, n, key, len, upper, &shared)) {
             a = mid + 1;
-        else
+            step *= 2;
+        } else {
             b = mid;
+            step = b;
+        }
     }
     *block = a - 1;
     return true;
@@ -224,6 +237,12 @@ label_place qac_label_seek(const qac_label_strings *strings, const char *key, si
         }
     }
     return before ? none : (label_place){i < lo ? lo : i, shared, from_key, p, rest};
+}
+
+uint32_t qac_label_find(const qac_label_strings *strings, const char *key, size_t len, uint32_t lo, uint32_t hi)
+{
+    const label_place place = qac_label_seek(strings, key, len, false, lo, hi);
+    return place.at < hi && place.shared == len && place.from_key + place.rest_len == len ? place.at : QAC_NO_ID;
 }
 
 uint32_t qac_label_bound(const qac_label_strings *strings, const char *key, size_t len, bool upper)

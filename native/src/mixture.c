@@ -27,11 +27,6 @@ static const double UNLIKELIEST = 1e-100; /* of what is typed: products must not
 
 /* ---- words ---- */
 
-static qac_label_strings word_strings(const qac_composer *c)
-{
-    return (qac_label_strings){c->word_text, c->word_text_size, c->word_block, c->word.words};
-}
-
 uint32_t code_points(const char *s, size_t len)
 {
     uint32_t n = 0;
@@ -40,38 +35,47 @@ uint32_t code_points(const char *s, size_t len)
     return n;
 }
 
-static double spell_word(const request *r, const char *text, size_t len)
+static slice vocabulary_text(const qac_composer *c, uint32_t word)
+{
+    const uint32_t begin = word ? c->word_end[word - 1] : 0, end = c->word_end[word];
+    if (begin >= end || end > c->word_text_size) /* only in a damaged file */
+        return (slice){"", 0};
+    return (slice){(const char *)c->word_text + begin, end - begin};
+}
+
+static double spell_word(const request *r, slice text)
 {
     if (r->c->character.order == 0)
         return 0;
     uint32_t context = r->here;
-    const double p = spell(r->c, &context, text, len);
-    const word_boundary behind = spell_boundary(r->c, context);
+    const double p = spell(r->letters, &context, text.text, text.len);
+    const word_boundary behind = spell_boundary(r->letters, context);
     return p * (behind.end + behind.space);
 }
 
 /* Number of a word of this request that is not in the vocabulary. */
-static uint32_t add_local(request *r, const char *text, size_t len)
+static uint32_t add_local(request *r, slice text)
 {
     for (uint32_t i = 0; i < r->n_local; i++)
-        if (r->local[i].len == len && memcmp(r->local[i].text, text, len) == 0)
+        if (is_same(r->local[i].text, text))
             return first_local(r->c) + i;
     if (r->n_local == COMPOSE_LOCAL)
         return QAC_NO_ID;
-    r->local[r->n_local] = (local_word){text, (uint32_t)len, spell_word(r, text, len)};
+    r->local[r->n_local] = (local_word){text, spell_word(r, text)};
     return first_local(r->c) + r->n_local++;
 }
 
 uint32_t word_number(request *r, const char *text, size_t len)
 {
     const qac_composer *c = r->c;
+    const slice its = {text, len};
     const uint32_t known =
         qac_slot_find(c->word_slot_hash, c->word_slot_id, c->word_slots, qac_hash(text, len, QAC_TERM_WORD));
-    if (known < c->word.words)
+    if (known < c->word.words && is_same(vocabulary_text(c, known), its))
         return known;
     if (len > QAC_MAX_COMPOSED)
         return QAC_NO_ID;
-    return add_local(r, text, len);
+    return add_local(r, its);
 }
 
 uint32_t word_length(const request *r, uint32_t word)
@@ -79,32 +83,38 @@ uint32_t word_length(const request *r, uint32_t word)
     if (word < r->c->word.words)
         return r->c->word_length[word];
     const local_word *local = &r->local[word - first_local(r->c)];
-    return code_points(local->text, local->len);
+    return code_points(local->text.text, local->text.len);
 }
 
-int word_text(const request *r, uint32_t word, char *out)
+slice word_text(const request *r, uint32_t word)
 {
-    if (word < r->c->word.words) {
-        const qac_label_strings words = word_strings(r->c);
-        return qac_label_decode(&words, word, out);
-    }
+    if (word < r->c->word.words)
+        return vocabulary_text(r->c, word);
     const uint32_t i = word - first_local(r->c);
-    if (word < first_local(r->c) || i >= r->n_local || r->local[i].len > QAC_MAX_COMPOSED)
-        return -1;
-    memcpy(out, r->local[i].text, r->local[i].len);
-    return (int)r->local[i].len;
+    return word >= first_local(r->c) && i < r->n_local ? r->local[i].text : (slice){"", 0};
 }
+
+/* ---- probabilities ---- */
 
 double copy_weight(const request *r, const hypothesis *h, uint32_t place)
 {
     return r->session[place].weight * (place == h->next_copied ? FOLLOWER : 1);
 }
 
+void settle(const request *r, hypothesis *h)
+{
+    if (h->settled)
+        return;
+    const ngram_contexts before = ngram_find(&r->c->word, h->context);
+    h->context = ngram_follow(&r->c->word, &before, h->last);
+    h->settled = true;
+}
+
 context context_of(const request *r, const hypothesis *h)
 {
     const qac_composer *c = r->c;
     context x = {.words = ngram_find(&c->word, h->context)};
-    const double end = ngram_probability(&c->word, &x.words, c->word.words);
+    const double end = ngram_end(&c->word, &x.words);
     x.end = h->end < 0 ? end : h->end;
     x.scale = h->end < 0 || end >= 1 ? 1 : (1 - h->end) / (1 - end);
     for (uint32_t i = 0; i < r->n_session; i++)
@@ -123,7 +133,7 @@ context context_of(const request *r, const hypothesis *h)
     return x;
 }
 
-static uint32_t place_in_session(const request *r, uint32_t word)
+uint32_t place_in_session(const request *r, uint32_t word)
 {
     for (uint32_t i = 0; i < r->n_session; i++)
         if (r->session[i].word == word)
@@ -131,82 +141,101 @@ static uint32_t place_in_session(const request *r, uint32_t word)
     return COMPOSE_SESSION;
 }
 
-static double associated(const request *r, uint32_t word)
+double association_weight(const request *r, uint32_t word)
 {
-    uint32_t lo = 0, hi = r->n_associated;
-    while (lo < hi) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        if (r->associated[mid].word < word)
-            lo = mid + 1;
-        else
-            hi = mid;
+    const qac_composer *c = r->c;
+    double sum = 0;
+    for (uint32_t i = 0; i < r->n_associated; i++) {
+        const uint32_t end = r->associated[i].end;
+        const uint32_t at = qac_lower_bound(c->association, r->associated[i].begin, end, word);
+        if (at < end && c->association[at] == word)
+            sum += c->association_weight[at];
     }
-    return lo < r->n_associated && r->associated[lo].word == word ? r->associated[lo].weight : 0;
+    return sum > 0 ? sum / r->n_associated : 0;
+}
+
+double ngrams_probability(const request *r, const context *x, uint32_t word)
+{
+    const qac_composer *c = r->c;
+    if (word < c->word.words)
+        return ngram_probability(&c->word, &x->words, word);
+    return ngram_backoff(&c->word, &x->words) * c->unknown * r->local[word - first_local(c)].probability;
+}
+
+double mixed_probability(const request *r, const hypothesis *h, const context *x, double by_ngrams, uint32_t place,
+                         double association)
+{
+    double other = x->associate * association;
+    if (place < COMPOSE_SESSION && x->copy > 0 && !(h->used >> place & 1))
+        other += x->copy * copy_weight(r, h, place) / x->copies;
+    return (1 - x->copy - x->associate) * x->scale * by_ngrams + (1 - x->end) * other;
 }
 
 double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word)
 {
-    const qac_composer *c = r->c;
-    if (word == c->word.words)
-        return x->end;
-    double kn;
-    if (word < c->word.words)
-        kn = ngram_probability(&c->word, &x->words, word);
-    else
-        kn = ngram_backoff(&c->word, &x->words) * c->unknown * r->local[word - first_local(c)].probability;
-    double p = (1 - x->copy - x->associate) * x->scale * kn;
-    const uint32_t place = x->copy > 0 ? place_in_session(r, word) : COMPOSE_SESSION;
-    if (place < COMPOSE_SESSION && !(h->used >> place & 1))
-        p += (1 - x->end) * x->copy * copy_weight(r, h, place) / x->copies;
-    if (x->associate > 0)
-        p += (1 - x->end) * x->associate * associated(r, word);
-    return p;
+    const bool known = word < r->c->word.words;
+    return mixed_probability(r, h, x, ngrams_probability(r, x, word), place_in_session(r, word),
+                             known && x->associate > 0 ? association_weight(r, word) : 0);
 }
 
-double typed_probability(const request *r, const hypothesis *h, const context *x, uint32_t word, const spelling *spelled,
+double typed_probability(const request *r, const context *x, uint32_t word, double by_words, const spelling *spelled,
                          double *end)
 {
-    const double by_words = word_probability(r, h, x, word), share = r->c->spelling;
+    const double share = r->c->spelling;
     const size_t typed = r->prefix_len - r->head;
     if (share == 0 || typed == 0 || r->c->character.order == 0)
         return by_words;
-    uint32_t context = r->behind;
     double by_characters;
+    word_boundary behind;
     if (spelled) {
         by_characters = spelled->probability;
-        context = spelled->context;
+        behind = spelled->behind;
     } else {
-        char text[QAC_MAX_LABEL];
-        const int len = word_text(r, word, text);
-        if (len < (int)typed)
+        const slice text = word_text(r, word);
+        if (text.len < typed)
             return by_words;
-        by_characters = spell(r->c, &context, text + typed, (size_t)len - typed);
+        uint32_t context = r->behind;
+        by_characters = spell(r->letters, &context, text.text + typed, text.len - typed);
+        behind = spell_boundary(r->letters, context);
     }
     const qac_ngrams *g = &r->c->word;
     const double characters = share * r->in_range * by_characters;
-    const word_boundary behind = spell_boundary(r->c, context);
     const ngram_contexts next = ngram_find(g, ngram_follow(g, &x->words, word));
     const double words = (1 - share) * by_words, all = words + characters * (behind.end + behind.space);
     if (all > 0)
-        *end = (words * ngram_probability(g, &next, g->words) + characters * behind.end) / all;
+        *end = (words * ngram_end(g, &next) + characters * behind.end) / all;
     return all;
+}
+
+/* length^d: what a probability is divided by, but for the scale. */
+static double length_factor(const qac_composer *c, uint32_t length)
+{
+    const double d = c->length_discount;
+    return d == 1 ? (double)length : pow((double)length, d);
 }
 
 double discounted(const qac_composer *c, double probability, uint32_t length)
 {
-    const double d = c->length_discount;
-    if (d == 0 || length == 0)
+    if (c->length_discount == 0 || length == 0)
         return probability;
-    return probability * c->length_scale / (d == 1 ? (double)length : pow((double)length, d));
+    return probability * c->length_scale / length_factor(c, length);
 }
 
-void append(const request *r, hypothesis *h, const context *x, uint32_t word, double p, double end, uint32_t length)
+double undiscounted(const qac_composer *c, double score, uint32_t length)
+{
+    if (c->length_discount == 0 || length == 0)
+        return score;
+    return c->length_scale > 0 ? score * length_factor(c, length) / c->length_scale : 0;
+}
+
+void append(const request *r, hypothesis *h, uint32_t word, double p, double end, uint32_t length)
 {
     h->probability *= p;
     h->end = end;
     h->length += length;
     h->n_words++;
-    h->context = ngram_follow(&r->c->word, &x->words, word);
+    h->last = word;
+    h->settled = false;
     const uint32_t place = place_in_session(r, word);
     if (place < COMPOSE_SESSION) {
         h->used |= 1u << place;
@@ -217,7 +246,6 @@ void append(const request *r, hypothesis *h, const context *x, uint32_t word, do
         h->next_copied = COMPOSE_SESSION;
     }
 }
-
 
 /* ---- reading the request ---- */
 
@@ -251,39 +279,18 @@ static void read_session(request *r, const char *session, size_t session_len)
     }
 }
 
-static int by_word(const void *a, const void *b)
-{
-    const weighted_word *x = a, *y = b;
-    return (x->word > y->word) - (x->word < y->word);
-}
-
+/* Associations are those of the last query. */
 static void read_associations(request *r)
 {
     const qac_composer *c = r->c;
-    weighted_word *list = r->associated;
-    uint32_t n = 0, sources = 0;
-    for (uint32_t i = 0; i < r->n_session; i++) {
+    for (uint32_t i = 0; i < r->n_session && r->session[i].age == 0; i++) {
         const uint32_t word = r->session[i].word;
-        if (word >= c->word.words || r->session[i].age > 0) /* associations are those of the last query */
+        if (word >= c->word.words)
             continue;
         const uint32_t begin = word ? c->association_end[word - 1] : 0, end = c->association_end[word];
-        if (begin >= end || end > c->n_associations)
-            continue;
-        sources++;
-        for (uint32_t j = begin; j < end && n < COMPOSE_ASSOCIATED; j++)
-            list[n++] = (weighted_word){c->association[j], c->association_weight[j]};
+        if (begin < end && end <= c->n_associations)
+            r->associated[r->n_associated++] = (association_list){begin, end};
     }
-    qsort(list, n, sizeof *list, by_word);
-    uint32_t out = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (out && list[out - 1].word == list[i].word)
-            list[out - 1].weight += list[i].weight;
-        else
-            list[out++] = list[i];
-    }
-    for (uint32_t i = 0; i < out; i++)
-        list[i].weight /= sources;
-    r->n_associated = out;
 }
 
 /* Where the unfinished word begins, and how characters stand there. */
@@ -296,9 +303,25 @@ static void find_head(request *r)
     r->spelled = 0;
     if (r->c->character.order == 0)
         return;
-    spell(r->c, &r->here, r->prefix, r->head);
+    spell(r->letters, &r->here, r->prefix, r->head);
     r->behind = r->here;
-    r->spelled = spell(r->c, &r->behind, r->prefix + r->head, r->prefix_len - r->head);
+    r->spelled = spell(r->letters, &r->behind, r->prefix + r->head, r->prefix_len - r->head);
+}
+
+/* The first word from lo on that is not before `key` or, behind, that is after all that start with it. */
+static uint32_t word_bound(const qac_composer *c, slice key, bool behind, uint32_t lo)
+{
+    uint32_t hi = c->word.words;
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        const slice word = vocabulary_text(c, mid);
+        const int order = memcmp(word.text, key.text, word.len < key.len ? word.len : key.len);
+        if (order < 0 || (order == 0 && (word.len < key.len || behind)))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
 }
 
 /* The finished words of the prefix, and the range of the unfinished one. */
@@ -307,7 +330,7 @@ static void read_prefix(request *r)
     const char *p = r->prefix;
     hypothesis *h = &r->typed;
     r->all_known = true;
-    *h = (hypothesis){.probability = 1, .next_copied = 0, .end = -1};
+    *h = (hypothesis){.probability = 1, .next_copied = 0, .end = -1, .settled = true};
     h->context = ngram_start(&r->c->word);
     for (size_t i = 0; i < r->head;) {
         const size_t word = i;
@@ -317,25 +340,24 @@ static void read_prefix(request *r)
             const uint32_t number = word_number(r, p + word, i - word);
             const context x = context_of(r, h);
             r->all_known = r->all_known && number < r->c->word.words;
-            append(r, h, &x, number, number == QAC_NO_ID ? 0 : word_probability(r, h, &x, number), -1, 0);
+            append(r, h, number, number == QAC_NO_ID ? 0 : word_probability(r, h, &x, number), -1, 0);
+            settle(r, h);
         }
         i++;
     }
     h->length = code_points(p, r->head);
     if (!(h->probability > UNLIKELIEST)) /* it has been typed, however unlikely */
         h->probability = UNLIKELIEST;
-    const qac_label_strings words = word_strings(r->c);
-    const size_t rest = r->prefix_len - r->head;
-    r->lo = rest ? qac_label_bound(&words, p + r->head, rest, false) : 0;
-    r->hi = rest ? qac_label_bound(&words, p + r->head, rest, true) : words.n;
-    if (r->hi < r->lo)
-        r->hi = r->lo;
+    const slice rest = {p + r->head, r->prefix_len - r->head};
+    r->lo = rest.len ? word_bound(r->c, rest, false, 0) : 0;
+    r->hi = rest.len ? word_bound(r->c, rest, true, r->lo) : r->c->word.words;
 }
 
-void read_request(request *r, const qac_composer *c, const char *prefix, size_t prefix_len, const char *session,
-                  size_t session_len)
+void read_request(request *r, const qac_composer *c, const characters *letters, const char *prefix, size_t prefix_len,
+                  const char *session, size_t session_len)
 {
     r->c = c;
+    r->letters = letters;
     r->prefix = prefix;
     r->prefix_len = prefix_len;
     r->n_local = r->n_session = r->n_associated = 0;

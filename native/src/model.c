@@ -83,7 +83,7 @@ void qac_model_close(qac_model *m) { free(m); }
 
 int qac_scratch_new(const qac_model *m, qac_scratch **out)
 {
-    enum { FRONTIER = 1024 };
+    enum { FRONTIER = 1024, TEXT = 16 * QAC_MAX_LABEL };
     qac_scratch *s = qac_alloc(1, sizeof *s);
     if (!s)
         return QAC_ENOMEM;
@@ -97,12 +97,14 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
         .frontier_capacity = FRONTIER,
         .top = qac_alloc(QAC_MAX_K, sizeof *s->top),
         .mixed = qac_alloc(MOST_MIXED, sizeof *s->mixed),
+        .text = qac_alloc(TEXT, 1),
+        .text_capacity = TEXT,
     };
     const bool composes = m->parts.composer.word.order > 0;
     if (composes)
         s->compose = compose_scratch_new(&m->parts.composer);
     if ((composes && !s->compose) || !s->features || !s->z || !s->is_touched || !s->touched || !s->mass ||
-        !s->frontier || !s->top || !s->mixed) {
+        !s->frontier || !s->top || !s->mixed || !s->text) {
         qac_scratch_free(s);
         return QAC_ENOMEM;
     }
@@ -124,6 +126,7 @@ void qac_scratch_free(qac_scratch *s)
     free(s->frontier);
     free(s->top);
     free(s->mixed);
+    free(s->text);
     compose_scratch_free(s->compose);
     free(s);
 }
@@ -131,7 +134,7 @@ void qac_scratch_free(qac_scratch *s)
 int qac_prefix_range(const qac_model *m, const char *prefix, size_t len, uint32_t *lo, uint32_t *hi)
 {
     *lo = qac_label_bound(&m->strings, prefix, len, false);
-    *hi = len ? qac_label_bound(&m->strings, prefix, len, true) : m->strings.n;
+    *hi = len ? qac_label_seek(&m->strings, prefix, len, true, *lo, m->strings.n).at : m->strings.n;
     if (*hi < *lo) /* only in a damaged file */
         *hi = *lo;
     return QAC_OK;
@@ -139,10 +142,7 @@ int qac_prefix_range(const qac_model *m, const char *prefix, size_t len, uint32_
 
 uint32_t qac_find_label(const qac_model *m, const char *text, size_t len)
 {
-    char buffer[QAC_MAX_LABEL];
-    const uint32_t i = qac_label_bound(&m->strings, text, len, false);
-    const int n = qac_label_decode(&m->strings, i, buffer);
-    return n >= 0 && (size_t)n == len && memcmp(buffer, text, len) == 0 ? i : QAC_NO_ID;
+    return qac_label_find(&m->strings, text, len, 0, m->strings.n);
 }
 
 int qac_label_text(const qac_model *m, uint32_t label, char *text, size_t size, size_t *len)

@@ -28,7 +28,8 @@ typedef struct qac_mixed {
     double by_composer, by_recall; /* parts of it */
     uint32_t source;   /* QAC_INDEX, ... */
     uint32_t label;    /* QAC_NO_ID: composed or recalled */
-    uint32_t composed; /* index into the composer's best; of what is recalled, how many queries ago it was */
+    uint32_t begin, len; /* of its text in the scratch space; begin QAC_NO_ID: a label's that is not read yet */
+    uint32_t rank;     /* of what is composed, among all that is; of what is recalled, how many queries ago it was */
     uint32_t meant;    /* bytes at its start that the prefix stands for */
 } mixed;
 
@@ -50,6 +51,8 @@ struct qac_scratch {
     double range_mass;     /* of the labels that start with the prefix */
     struct qac_compose_scratch *compose; /* NULL: the model has no composer */
     struct qac_mixed *mixed; /* [MOST_MIXED] */
+    char *text;            /* of the answers */
+    size_t text_len, text_capacity;
 };
 
 #endif

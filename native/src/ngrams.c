@@ -1,23 +1,45 @@
-/* ngrams.c - n-gram models as tries of flat arrays, the shorter contexts by links. */
+/* ngrams.c - n-gram models as tries of flat arrays, the shorter contexts by links.
+ *
+ * An entry holds the whole probability of its last symbol behind the others, shorter contexts' share included. So a look-up
+ * ends at the longest context that has the symbol; what shorter ones say comes times the back-offs of those above.
+ */
 #include "ngrams.h"
+
+/* As qac_lower_bound, for each width of symbols. */
+#define LOWER_BOUND(type)                                                                                               \
+    do {                                                                                                                \
+        const type *const a = (const type *)g->next + begin;                                                            \
+        uint32_t at = 0;                                                                                                \
+        for (; n > 1; n -= n / 2)                                                                                       \
+            at += (a[at + n / 2 - 1] < symbol) * (n / 2);                                                               \
+        return begin + at + (a[at] < symbol);                                                                           \
+    } while (0)
+
+uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t symbol)
+{
+    uint32_t n = end - begin;
+    if (n == 0)
+        return end;
+    if (g->symbol_bytes == 1)
+        LOWER_BOUND(uint8_t);
+    if (g->symbol_bytes == 2)
+        LOWER_BOUND(uint16_t);
+    LOWER_BOUND(uint32_t);
+}
+
+/* The node without its first symbol, or QAC_NO_ID. */
+static inline uint32_t shorter_context(const qac_ngrams *g, uint32_t context)
+{
+    return context < g->words + 2 ? QAC_NO_ID : g->shorter[context - g->words - 2];
+}
 
 ngram_contexts ngram_find(const qac_ngrams *g, uint32_t context)
 {
     ngram_contexts found = {.n = 0};
     /* Links lead to shorter n-grams; the bound is for damaged files. */
-    while (context < g->contexts && found.n + 1 < g->order) {
+    for (; context < g->contexts && found.n + 1 < g->order; context = shorter_context(g, context))
         found.of[found.n++] = context;
-        context = context < g->words + 2 ? QAC_NO_ID : g->shorter[context - g->words - 2];
-    }
     return found;
-}
-
-void ngram_entries(const qac_ngrams *g, uint32_t context, uint32_t *begin, uint32_t *end)
-{
-    *begin = context ? g->child_end[context - 1] : 0;
-    *end = g->child_end[context];
-    if (*begin > *end || *end > g->entries) /* only in a damaged file */
-        *begin = *end = 0;
 }
 
 /* The entry of a symbol in a context, or QAC_NO_ID. */
@@ -25,8 +47,8 @@ static inline uint32_t entry_of(const qac_ngrams *g, uint32_t context, uint32_t 
 {
     uint32_t begin, end;
     ngram_entries(g, context, &begin, &end);
-    const uint32_t at = qac_lower_bound(g->next, begin, end, symbol);
-    return at < end && g->next[at] == symbol ? at : QAC_NO_ID;
+    const uint32_t at = ngram_seek(g, begin, end, symbol);
+    return at < end && ngram_symbol(g, at) == symbol ? at : QAC_NO_ID;
 }
 
 /* The node of a symbol alone, as a context. */
@@ -37,16 +59,31 @@ static inline bool is_context(const qac_ngrams *g, uint32_t entry)
     return entry < g->contexts && entry + g->words + 2 < g->contexts; /* QAC_NO_ID is none */
 }
 
+static inline double unigram(const qac_ngrams *g, uint32_t symbol) { return symbol <= g->words ? g->unigram[symbol] : 0; }
+
 double ngram_probability(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol)
 {
-    double p = 0, factor = 1;
+    double factor = 1;
     for (uint32_t i = 0; i < contexts->n; i++) {
         const uint32_t at = entry_of(g, contexts->of[i], symbol);
         if (at != QAC_NO_ID)
-            p += factor * g->weight[at];
-        factor *= g->backoff[contexts->of[i]];
+            return factor * ngram_of(g, at);
+        factor *= ngram_left(g, contexts->of[i]);
     }
-    return symbol <= g->words ? p + factor * g->unigram[symbol] : p;
+    return factor * unigram(g, symbol);
+}
+
+double ngram_end(const qac_ngrams *g, const ngram_contexts *contexts)
+{
+    double factor = 1;
+    for (uint32_t i = 0; i < contexts->n; i++) {
+        uint32_t begin, end;
+        ngram_entries(g, contexts->of[i], &begin, &end);
+        if (begin < end && ngram_symbol(g, end - 1) == g->words) /* the end stands last */
+            return factor * ngram_of(g, end - 1);
+        factor *= ngram_left(g, contexts->of[i]);
+    }
+    return factor * unigram(g, g->words);
 }
 
 uint32_t ngram_follow(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol)
@@ -61,26 +98,26 @@ uint32_t ngram_follow(const qac_ngrams *g, const ngram_contexts *contexts, uint3
 
 double ngram_step(const qac_ngrams *g, uint32_t *context, uint32_t symbol)
 {
-    const ngram_contexts contexts = ngram_find(g, *context);
-    double p = 0, factor = 1;
-    *context = alone(g, symbol);
-    for (uint32_t i = 0, found = 0; i < contexts.n; i++) {
-        const uint32_t at = entry_of(g, contexts.of[i], symbol);
-        if (at != QAC_NO_ID)
-            p += factor * g->weight[at];
-        if (!found && is_context(g, at)) {
+    double p = -1, factor = 1;
+    uint32_t from = *context;
+    for (uint32_t n = 1; from < g->contexts && n < g->order; n++, from = shorter_context(g, from)) {
+        const uint32_t at = entry_of(g, from, symbol);
+        if (at != QAC_NO_ID && p < 0)
+            p = factor * ngram_of(g, at);
+        if (is_context(g, at)) { /* then p is known too */
             *context = at + g->words + 2;
-            found = 1;
+            return p;
         }
-        factor *= g->backoff[contexts.of[i]];
+        factor *= ngram_left(g, from);
     }
-    return symbol <= g->words ? p + factor * g->unigram[symbol] : p;
+    *context = alone(g, symbol);
+    return p < 0 ? factor * unigram(g, symbol) : p;
 }
 
 double ngram_backoff(const qac_ngrams *g, const ngram_contexts *contexts)
 {
     double p = 1;
     for (uint32_t i = 0; i < contexts->n; i++)
-        p *= g->backoff[contexts->of[i]];
+        p *= ngram_left(g, contexts->of[i]);
     return p;
 }

@@ -17,8 +17,11 @@ typedef struct {
 
 ngram_contexts ngram_find(const qac_ngrams *g, uint32_t context);
 
-/* P(symbol | contexts). symbol: a word or the end. */
+/* P(symbol | contexts). symbol: a word or the end; anything else has none. */
 double ngram_probability(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol);
+
+/* P(end | contexts). */
+double ngram_end(const qac_ngrams *g, const ngram_contexts *contexts);
 
 /* The context after one more symbol. */
 uint32_t ngram_follow(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol);
@@ -30,6 +33,37 @@ double ngram_step(const qac_ngrams *g, uint32_t *context, uint32_t symbol);
 double ngram_backoff(const qac_ngrams *g, const ngram_contexts *contexts);
 
 /* Entries of a context, ascending by symbol. */
-void ngram_entries(const qac_ngrams *g, uint32_t context, uint32_t *begin, uint32_t *end);
+static inline void ngram_entries(const qac_ngrams *g, uint32_t context, uint32_t *begin, uint32_t *end)
+{
+    *begin = context ? g->child_end[context - 1] : 0;
+    *end = g->child_end[context];
+    if (*begin > *end || *end > g->entries) /* only in a damaged file */
+        *begin = *end = 0;
+}
+
+/* Last symbol of an entry; in a damaged file it may be any number. */
+static inline uint32_t ngram_symbol(const qac_ngrams *g, uint32_t entry)
+{
+    switch (g->symbol_bytes) {
+    case 1:
+        return ((const uint8_t *)g->next)[entry];
+    case 2:
+        return ((const uint16_t *)g->next)[entry];
+    default:
+        return ((const uint32_t *)g->next)[entry];
+    }
+}
+
+/* First of the entries [begin, end) whose symbol is not smaller, or end. */
+uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t symbol);
+
+/* P(its last symbol | those before). */
+static inline double ngram_of(const qac_ngrams *g, uint32_t entry) { return g->value[g->probability[entry]]; }
+
+/* What is left for shorter contexts. */
+static inline double ngram_left(const qac_ngrams *g, uint32_t context)
+{
+    return g->backoff_value[g->backoff[context]];
+}
 
 #endif

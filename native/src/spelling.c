@@ -7,49 +7,62 @@ static const double LEAST = 0.008;         /* chance below which the beginning o
 static const double OUTSIDE = 1e-5;        /* of a character that is in no query */
 static const double UNLIKELIEST = 1e-100;  /* products must not come to 0 */
 
-/* Number of a code point in the alphabet; the alphabet's size + 2 for one outside it. */
-static uint32_t character_of(const qac_composer *c, const char *s, size_t len, size_t *used)
+static uint32_t outside(const characters *c) { return c->model->words + 2; }
+
+static uint32_t symbol_of(const qac_ngrams *model, const uint32_t *alphabet, uint32_t point)
 {
+    const uint32_t at = qac_lower_bound(alphabet, 0, model->words, point);
+    return at < model->words && alphabet[at] == point ? at : model->words + 2;
+}
+
+/* The symbol of a code point in the alphabet; of any other, one that is in no model. */
+static uint32_t next_symbol(const characters *c, const char *s, size_t len, size_t *used)
+{
+    const unsigned char b = (unsigned char)s[0];
+    if (b < 0x80) {
+        *used = 1;
+        return c->of_ascii[b];
+    }
     size_t n = 1;
     while (n < len && n < 4 && !qac_starts_code_point(s[n]))
         n++;
-    const unsigned char b = (unsigned char)s[0];
     *used = n;
-    if (n == 1 && b >= 0x80) /* no UTF-8 */
-        return c->character.words + 2;
-    uint32_t point = n == 1 ? b : n == 2 ? b & 0x1Fu : n == 3 ? b & 0x0Fu : b & 0x07u;
+    if (n == 1) /* no UTF-8 */
+        return outside(c);
+    uint32_t point = n == 2 ? b & 0x1Fu : n == 3 ? b & 0x0Fu : b & 0x07u;
     for (size_t i = 1; i < n; i++)
         point = point << 6 | ((unsigned char)s[i] & 0x3Fu);
-    const uint32_t at = qac_lower_bound(c->alphabet, 0, c->character.words, point);
-    return at < c->character.words && c->alphabet[at] == point ? at : c->character.words + 2;
+    return symbol_of(c->model, c->alphabet, point);
 }
 
-double spell(const qac_composer *c, uint32_t *context, const char *text, size_t len)
+characters characters_of(const qac_composer *from)
+{
+    characters c = {.model = &from->character, .alphabet = from->alphabet};
+    for (uint32_t point = 0; point < 128; point++)
+        c.of_ascii[point] = symbol_of(c.model, c.alphabet, point);
+    c.space = c.of_ascii[' '];
+    return c;
+}
+
+double spell(const characters *c, uint32_t *context, const char *text, size_t len)
 {
     double p = 1;
     for (size_t i = 0, used; i < len; i += used) {
-        const uint32_t symbol = character_of(c, text + i, len - i, &used);
-        const double known = ngram_step(&c->character, context, symbol);
-        p *= symbol < c->character.words ? known : OUTSIDE;
+        const uint32_t symbol = next_symbol(c, text + i, len - i, &used);
+        const double known = ngram_step(c->model, context, symbol);
+        p *= symbol < c->model->words ? known : OUTSIDE;
     }
     return p > UNLIKELIEST ? p : UNLIKELIEST;
 }
 
-static uint32_t space_of(const qac_composer *c)
+word_boundary spell_boundary(const characters *c, uint32_t context)
 {
-    size_t used;
-    return character_of(c, " ", 1, &used);
-}
-
-word_boundary spell_boundary(const qac_composer *c, uint32_t context)
-{
-    if (c->character.order == 0)
+    if (c->model->order == 0)
         return (word_boundary){0, 0};
-    const ngram_contexts contexts = ngram_find(&c->character, context);
-    const uint32_t space = space_of(c);
+    const ngram_contexts contexts = ngram_find(c->model, context);
     return (word_boundary){
-        .end = ngram_probability(&c->character, &contexts, c->character.words),
-        .space = space < c->character.words ? ngram_probability(&c->character, &contexts, space) : 0,
+        .end = ngram_end(c->model, &contexts),
+        .space = c->space < c->model->words ? ngram_probability(c->model, &contexts, c->space) : 0,
     };
 }
 
@@ -100,71 +113,51 @@ static bool pop_open(speller *s, spelling *out)
     return true;
 }
 
-/* Makes a beginning of a word longer by each likely character. Returns the chance that it is a whole word. */
-static double spell_on(speller *s, const qac_composer *c, const spelling *from)
+/* Makes a beginning of a word longer by each likely character. */
+static void spell_on(speller *s, const characters *c, const spelling *from)
 {
-    const qac_ngrams *g = &c->character;
+    const qac_ngrams *g = c->model;
     const ngram_contexts contexts = ngram_find(g, from->context);
-    const uint32_t space = space_of(c);
-    double boundary = 0, factor = 1;
-    uint32_t n = 0;
-    for (uint32_t l = 0; l < contexts.n; l++) {
+    uint32_t met[SPELLED_CHARACTERS], n = 0;
+    double reach = from->probability; /* what the shorter contexts have of it */
+    for (uint32_t l = 0; l < contexts.n && reach > LEAST; reach *= ngram_left(g, contexts.of[l++])) {
         uint32_t at, end;
         for (ngram_entries(g, contexts.of[l], &at, &end); at < end; at++) {
-            const uint32_t symbol = g->next[at];
-            const double p = factor * g->weight[at];
-            if (symbol == g->words || symbol == space) {
-                boundary += p;
+            /* What a longer context has is likelier there: below LEAST there, it is here. */
+            const double p = reach * ngram_of(g, at);
+            const uint32_t symbol = ngram_symbol(g, at);
+            if (!(p > LEAST) || symbol >= g->words || symbol == c->space)
                 continue;
-            }
-            if (s->chance[symbol] == 0) {
-                /* Shorter contexts add no more than the back-off. */
-                const double most = p + factor * g->backoff[contexts.of[l]];
-                if (n == SPELLED_CHARACTERS || !(from->probability * most > LEAST))
-                    continue;
-                s->touched[n++] = symbol;
-            }
-            s->chance[symbol] += p;
+            uint32_t i = 0;
+            while (i < n && met[i] != symbol)
+                i++;
+            if (i < n || n == SPELLED_CHARACTERS)
+                continue;
+            met[n++] = symbol;
+            spelling *to = push_open(s, p);
+            if (!to)
+                continue;
+            memcpy(to->text, from->text, from->len);
+            to->len = from->len + put_code_point(to->text + from->len, c->alphabet[symbol]);
+            to->context = ngram_follow(g, &contexts, symbol);
         }
-        factor *= g->backoff[contexts.of[l]];
     }
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t symbol = s->touched[i];
-        const double p = from->probability * (s->chance[symbol] + factor * g->unigram[symbol]);
-        s->chance[symbol] = 0;
-        spelling *to = p > LEAST ? push_open(s, p) : NULL;
-        if (!to)
-            continue;
-        memcpy(to->text, from->text, from->len);
-        to->len = from->len + put_code_point(to->text + from->len, c->alphabet[symbol]);
-        to->context = ngram_follow(g, &contexts, symbol);
-    }
-    return boundary + factor * (g->unigram[g->words] + (space < g->words ? g->unigram[space] : 0));
 }
 
-void spell_words(speller *s, const qac_composer *c, uint32_t context, const char *partial, size_t len)
+void spell_words(speller *s, const characters *c, uint32_t context, const char *partial, size_t len)
 {
     s->n = s->n_open = 0;
-    if (c->character.order == 0 || len == 0 || len > SPELLED_BYTES)
+    if (c->model->order == 0 || len == 0 || len > SPELLED_BYTES)
         return;
     spelling from = {.probability = 1, .context = context, .len = (uint32_t)len};
     memcpy(from.text, partial, len);
     for (uint32_t round = 0; round < ROUNDS && s->n < SPELLED_WORDS; round++) {
-        const bool can_grow = from.len + 4 <= SPELLED_BYTES;
-        const double whole = can_grow ? from.probability * spell_on(s, c, &from) : 0;
-        if (round == 0 || whole >= LEAST)
+        from.behind = spell_boundary(c, from.context);
+        if (round == 0 || from.probability * (from.behind.end + from.behind.space) >= LEAST)
             s->word[s->n++] = from;
+        if (from.len + 4 <= SPELLED_BYTES)
+            spell_on(s, c, &from);
         if (!pop_open(s, &from))
             return;
     }
 }
-
-bool speller_init(speller *s, const qac_composer *c)
-{
-    s->chance = qac_alloc((uint64_t)c->character.words + 1, sizeof *s->chance);
-    for (uint32_t i = 0; s->chance && i <= c->character.words; i++)
-        s->chance[i] = 0;
-    return s->chance != NULL;
-}
-
-void speller_free(speller *s) { free(s->chance); }

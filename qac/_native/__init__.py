@@ -41,7 +41,7 @@ from qac._native.base import (
 from qac._native.composer import ComposerArrays, NgramArrays
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
-from qac._native.strings import common_prefixes, decode_label, encode_labels, word_slots
+from qac._native.strings import common_prefixes, decode_label, encode_labels, plain_strings, word_slots
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
@@ -97,5 +97,6 @@ __all__ = [
     "terms",
     "train",
     "vectorize",
+    "plain_strings",
     "word_slots",
 ]

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from qac._native.base import F32, F64, U8, U32, U64, pointer
+
+
+SymbolArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -16,10 +22,14 @@ class NgramArrays:
     order: int
     unigram: F32
     child_end: U32
-    backoff: F32
+    backoff: U8
+    """Places in ``backoff_value``."""
+    backoff_value: F32
     shorter: U32
-    next: U32
-    weight: F32
+    next: SymbolArray
+    probability: U8
+    """Places in ``value``."""
+    value: F32
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class ComposerArrays:
     word: NgramArrays
     character: NgramArrays
     word_text: U8
-    word_block: U64
+    word_end: U32
     word_length: U8
     word_slot_hash: U64
     word_slot_id: U32
@@ -51,11 +61,14 @@ def _ngrams(g: NgramArrays) -> dict[str, Any]:
         "words": len(g.unigram) - 1,
         "unigram": pointer("float[]", g.unigram),
         "child_end": pointer("uint32_t[]", g.child_end),
-        "backoff": pointer("float[]", g.backoff),
+        "backoff": pointer("uint8_t[]", g.backoff),
+        "backoff_value": pointer("float[]", g.backoff_value),
         "shorter": pointer("uint32_t[]", g.shorter),
         "contexts": len(g.backoff),
-        "next": pointer("uint32_t[]", g.next),
-        "weight": pointer("float[]", g.weight),
+        "symbol_bytes": g.next.itemsize,
+        "next": pointer("void *", g.next),
+        "probability": pointer("uint8_t[]", g.probability),
+        "value": pointer("float[]", g.value),
         "entries": len(g.next),
     }
 
@@ -67,7 +80,7 @@ def composer_fields(c: ComposerArrays) -> dict[str, Any]:
         "character": _ngrams(c.character),
         "word_text": pointer("uint8_t[]", c.word_text),
         "word_text_size": len(c.word_text),
-        "word_block": pointer("uint64_t[]", c.word_block),
+        "word_end": pointer("uint32_t[]", c.word_end),
         "word_length": pointer("uint8_t[]", c.word_length),
         "word_slot_hash": pointer("uint64_t[]", c.word_slot_hash),
         "word_slot_id": pointer("uint32_t[]", c.word_slot_id),

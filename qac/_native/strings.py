@@ -41,6 +41,12 @@ def decode_label(strings: U8, blocks: U64, n: int, i: int) -> str:
     return bytes(ffi.buffer(out, size[0])).decode()
 
 
+def plain_strings(texts: Sequence[str]) -> tuple[U8, U32]:
+    """Return ``(bytes, ends)``: ``texts`` one after another, and where each ends."""
+    text, ends = join(texts)
+    return np.frombuffer(text, np.uint8), ends.astype(np.uint32)
+
+
 def common_prefixes(texts: Sequence[str]) -> U32:
     """Return the bytes that each of the ascending ``texts`` shares with the one before, whole code points only."""
     text, ends = join(texts)

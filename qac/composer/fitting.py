@@ -57,7 +57,7 @@ def fit_composer(
     association_end, association, association_weight = _associations(
         words, labels, tokens, ends, sessions, led_to, config
     )
-    text, block = _native.encode_labels(words)
+    text, ends_of_words = _native.plain_strings(words)
     slot_hash, slot_id = _native.word_slots(words)
     known = word.unigram[:-1]
     copy = [min(config.copy * rate, _MOST_REUSED - config.associate) for rate in reuse.next_words]
@@ -65,7 +65,7 @@ def fit_composer(
         word=word,
         character=character,
         word_text=text,
-        word_block=block,
+        word_end=ends_of_words,
         word_length=np.minimum([len(w) for w in words], 255).astype(np.uint8),
         word_slot_hash=slot_hash,
         word_slot_id=slot_id,

@@ -7,6 +7,10 @@ that sets free goes to the next lower order:
 
     P(w | h) = max(c(h w) - D, 0) / c(h) + backoff(h) P(w | h without its first symbol)
 
+Of each n-gram the whole sum is kept, and of each context the back-off: a look-up ends at the longest context that has the
+symbol. Both are kept in eight bits, as the mean of the values in one of 256 equal steps of their logarithms (as in KenLM:
+Heafield 2011, section 3.4, which has equal numbers of values in each step).
+
 The same code serves words in queries and characters in words.
 """
 
@@ -19,6 +23,8 @@ import numpy.typing as npt
 
 from qac._native import NgramArrays
 
+U8 = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -55,26 +61,40 @@ def fit_ngrams(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: i
     counts = np.bincount(levels[0].last, minlength=n_symbols + 1).astype(np.float64)
     discounted, _ = _discount(counts, np.zeros(len(counts), np.int64), 1)
     parents = n_symbols + 2  # symbols alone are the first contexts
-    child_end, backoff, shorter, weight = [], [], [], []
+    child_end, backoff, shorter, probability = [], [], [], [discounted]
     for level in levels:
         shares, freed = _discount(level.counts, level.parent, parents)
         child_end.append(np.bincount(level.parent, minlength=parents))
         backoff.append(freed)
-        weight.append(shares)
+        probability.append(shares + freed[level.parent] * probability[-1][level.shorter])
         parents = len(level.last)
     first = 0  # number of a level's first node
     for level in levels[:-1]:
         shorter.append(level.shorter + first)
         first = n_symbols + 2 if first == 0 else first + len(shorter[-2])
+    codes, value = _in_eight_bits(np.concatenate(probability[1:]))
+    backoff_codes, backoff_value = _in_eight_bits(np.concatenate(backoff))
     return NgramArrays(
         order=order,
         unigram=discounted.astype(np.float32),
         child_end=np.cumsum(np.concatenate(child_end)).astype(np.uint32),
-        backoff=np.concatenate(backoff).astype(np.float32),
+        backoff=backoff_codes,
+        backoff_value=backoff_value,
         shorter=np.concatenate([*shorter, np.empty(0, np.int64)]).astype(np.uint32),
-        next=np.concatenate([level.last for level in levels]).astype(np.uint32),
-        weight=np.concatenate(weight).astype(np.float32),
+        next=np.concatenate([level.last for level in levels]).astype(np.min_scalar_type(n_symbols)),
+        probability=codes,
+        value=value,
     )
+
+
+def _in_eight_bits(values: F64) -> tuple[U8, F32]:
+    """Return for each value, all positive, its place in a table of 256, and the table."""
+    logs = np.log(values)
+    lowest = float(logs.min(initial=0.0))
+    codes = np.rint((logs - lowest) * (255 / max(float(logs.max(initial=0.0)) - lowest, 1e-9))).astype(np.uint8)
+    number = np.bincount(codes, minlength=256)
+    sums = np.bincount(codes, values, 256)
+    return codes, np.divide(sums, number, out=np.zeros(256), where=number > 0).astype(np.float32)
 
 
 def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) -> list[_Level]:
