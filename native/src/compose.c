@@ -185,7 +185,7 @@ static void add_following(compose_scratch *s, const context *x, uint32_t lo, uin
 {
     const qac_ngrams *g = &s->r.c->word;
     double factor = 1;
-    for (uint32_t l = 0; l < x->words.n && factor > least && s->n_candidates < enough; l++) {
+    for (uint32_t l = 0; l < x->words.n && factor > least; l++) {
         likeliest best = {.n = 0};
         uint32_t begin, end;
         ngram_entries(g, x->words.of[l], &begin, &end);
@@ -196,12 +196,12 @@ static void add_following(compose_scratch *s, const context *x, uint32_t lo, uin
         read_entries(s, begin, end, factor, least, &best);
         add_likeliest(s, &best);
         factor *= ngram_left(g, x->words.of[l]);
+        if (s->n_candidates >= enough)
+            return;
     }
-    if (s->n_candidates < enough) {
-        likeliest best = {.n = 0};
-        read_unigrams(s, lo, hi, factor, least, &best);
-        add_likeliest(s, &best);
-    }
+    likeliest best = {.n = 0};
+    read_unigrams(s, lo, hi, factor, least, &best);
+    add_likeliest(s, &best);
 }
 
 /* P(the next word is one of [lo, hi) | x) by the n-grams alone. Starts a round. */
