@@ -115,13 +115,20 @@ int qac_vectorize_batch(const qac_vectorizer *v, const qac_vocabulary *vocabular
  * [end[i-1], end[i]) of text. */
 uint64_t qac_labels_bound(const uint64_t *end, uint64_t n);
 
-/* Front-codes the strings in blocks of 16. out: qac_labels_bound bytes; block: (n + 15) / 16 offsets into it.
+/* Sixteen front-coded strings. */
+typedef struct {
+    uint64_t begin; /* where they begin */
+    uint64_t head;  /* the first eight bytes of the first, as a number that begins with the first byte; filled up with 0 */
+} qac_label_block;
+
+/* Front-codes the strings in blocks of 16. out: qac_labels_bound bytes; block: room for (n + 15) / 16.
  * Sets *size. QAC_EINVAL when strings are not ascending and distinct. */
-int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, uint64_t *block, uint64_t *size);
+int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, qac_label_block *block,
+                      uint64_t *size);
 
 /* Decodes string i of the n front-coded ones. out: 4,096 bytes. Sets *len. QAC_ECORRUPT when they are damaged. */
-int qac_labels_decode(const uint8_t *strings, uint64_t size, const uint64_t *block, uint32_t n, uint32_t i, char *out,
-                      size_t *len);
+int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_block *block, uint32_t n, uint32_t i,
+                      char *out, size_t *len);
 
 /* lcp[i] = bytes that strings i-1 and i share, cut back to a whole code point; lcp[0] = 0. */
 int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *lcp);
@@ -284,7 +291,7 @@ typedef struct {
     const double *member_count;  /* [n_members + 1] */
     const uint8_t *label_text;   /* front-coded strings */
     uint64_t label_text_size;
-    const uint64_t *label_block; /* [(labels + 15) / 16] */
+    const qac_label_block *label_block; /* [(labels + 15) / 16] */
     const uint32_t *row_feature; /* [rows] prefix features follow the session's: id + session_vocabulary.terms */
     const uint32_t *row_end;     /* [rows] */
     uint64_t rows;

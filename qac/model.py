@@ -66,7 +66,7 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
     count, weight_of = file.array("labels.count", "<f4"), file.array("labels.weight", "<f4")
     node = file.array("tree.node", _native.NODE)
     node_count, member_count = file.array("tree.node_count", "<f8"), file.array("tree.member_count", "<f8")
-    block = file.array("labels.block", "<u8")
+    block = file.array("labels.block", _native.LABEL_BLOCK)
     members = file.array("tree.members", "<u4")
     member_mass = file.array("tree.member_mass", "<f8")
     row_feature, row_end = file.array("ranker.row_feature", "<u4"), file.array("ranker.row_end", "<u4")

@@ -70,8 +70,10 @@ static void note(likeliest *best, uint32_t word, double p)
 
 static void add_likeliest(compose_scratch *s, const likeliest *best)
 {
+    /* All associated words are candidates by now, unless there are too many. */
+    const double association = s->most_associated > 0 ? -1 : 0;
     for (uint32_t i = 0; i < best->n; i++)
-        add_candidate(s, (next_word){best->word[i], COMPOSE_SESSION, best->p[i], -1, NULL});
+        add_candidate(s, (next_word){best->word[i], COMPOSE_SESSION, best->p[i], association, NULL});
 }
 
 /* Words of the session that may be copied. Returns how much of the copying they have. */
@@ -110,7 +112,8 @@ static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
                 add_candidate(s, (next_word){r->c->association[at], COMPOSE_SESSION, -1, -1, NULL});
         }
     }
-    return r->n_associated ? sum / r->n_associated : 0;
+    s->most_associated = 0;
+    return sum / r->n_associated;
 }
 
 /* The words of the largest weights among all that are associated. */
@@ -132,6 +135,19 @@ static void find_associated(compose_scratch *s)
     for (; s->n_associated < best.n; s->n_associated++)
         s->associated[s->n_associated] =
             (next_word){best.word[s->n_associated], COMPOSE_SESSION, -1, best.p[s->n_associated], NULL};
+}
+
+/* The words of the largest weights, where nothing is typed. */
+static void add_most_associated(compose_scratch *s)
+{
+    for (uint32_t i = 0; i < s->n_associated; i++) {
+        next_word *has = candidate_of(s, s->associated[i].word);
+        if (has)
+            has->association = s->associated[i].association;
+        else
+            add_candidate(s, s->associated[i]);
+    }
+    s->most_associated = s->n_associated < COMPOSE_ASSOCIATED ? 0 : s->associated[COMPOSE_ASSOCIATED - 1].association;
 }
 
 /* Entries [begin, end) of a context whose probabilities count times `factor`: those above `least` that no longer context
@@ -179,9 +195,24 @@ static void read_unigrams(compose_scratch *s, uint32_t lo, uint32_t hi, double f
     }
 }
 
+/* What is known of words that were not looked up: by the n-grams their probability is at most `least`, or `factor` times
+ * that of shorter contexts; by_unigrams: there are no shorter ones. */
+typedef struct {
+    double least, factor;
+    bool by_unigrams;
+} not_found;
+
+static double most_likely(const compose_scratch *s, const not_found *others, uint32_t word)
+{
+    const bool known = others->by_unigrams && word < s->r.c->word.words;
+    const double p = others->factor * (known ? s->r.c->word.unigram[word] : 1);
+    return p > others->least ? p : others->least;
+}
+
 /* Words of [lo, hi) that are likelier than `least` by the n-grams. From the longest context down: what it offers is
  * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. */
-static void add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least, uint32_t enough)
+static not_found add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least,
+                               uint32_t enough)
 {
     const qac_ngrams *g = &s->r.c->word;
     double factor = 1;
@@ -197,11 +228,12 @@ static void add_following(compose_scratch *s, const context *x, uint32_t lo, uin
         add_likeliest(s, &best);
         factor *= ngram_left(g, x->words.of[l]);
         if (s->n_candidates >= enough)
-            return;
+            return (not_found){least, factor, false};
     }
     likeliest best = {.n = 0};
     read_unigrams(s, lo, hi, factor, least, &best);
     add_likeliest(s, &best);
+    return (not_found){least, factor, factor > least};
 }
 
 /* P(the next word is one of [lo, hi) | x) by the n-grams alone. Starts a round. */
@@ -296,20 +328,26 @@ static uint32_t pop_open(compose_scratch *s)
     return best;
 }
 
-/* Continues a hypothesis by each of the candidates. first: its word is the one that is being typed. */
-static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double least)
+/* Continues a hypothesis by each of the candidates. first: its word is the one that is being typed. needed: probability
+ * that a hypothesis must have; others: of candidates that the n-grams have not been asked about. */
+static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double needed,
+                   const not_found *others)
 {
     const request *r = &s->r;
     for (uint32_t i = 0; i < s->n_candidates; i++) {
         next_word *c = &s->candidates[i];
+        const double by_ngrams = c->by_ngrams < 0 ? most_likely(s, others, c->word) : c->by_ngrams;
+        const double association = c->association < 0 ? s->most_associated : c->association;
+        if (!first && h->probability * mixed_probability(r, h, x, by_ngrams, c->place, association) <= needed)
+            continue;
         if (c->by_ngrams < 0)
             c->by_ngrams = ngrams_probability(r, x, c->word);
         if (c->association < 0)
-            c->association = x->associate > 0 && c->word < r->c->word.words ? association_weight(r, c->word) : 0;
+            c->association = c->word < r->c->word.words ? association_weight(r, c->word) : 0;
         double end = -1, p = mixed_probability(r, h, x, c->by_ngrams, c->place, c->association);
         if (first)
             p = typed_probability(r, x, c->word, p, c->spelled, &end);
-        if (!(h->probability * p > least))
+        if (!(h->probability * p > needed))
             continue;
         const uint32_t length = word_length(r, c->word) + (first ? 0 : 1);
         if (discounted(r->c, h->probability * p, h->length + length) <= to_beat(s))
@@ -333,36 +371,37 @@ static void begin_word(compose_scratch *s)
     const double by_ngrams = 1 - x.copy - x.associate; /* that share is theirs */
     r->in_range = by_ngrams * range_probability(s, &x, r->lo, r->hi);
     start_round(s);
+    s->most_associated = 0;
     if (x.copy > 0)
         r->in_range += (1 - x.end) * x.copy * add_copies(s, typed, &x, r->lo, r->hi, partial);
     if (x.associate > 0)
         r->in_range += (1 - x.end) * x.associate * add_associated(s, r->lo, r->hi);
-    add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
+    const not_found others =
+        add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
     const double new_words = by_ngrams * ngram_backoff(&c->word, &x.words) * c->unknown * r->spelled;
     if (new_words > LEAST_NEW * r->in_range)
         add_spelled(s, partial);
     r->in_range += new_words;
     s->prefix_probability = typed->probability * r->in_range;
-    follow(s, typed, &x, true, s->prefix_probability * FEWEST);
+    follow(s, typed, &x, true, s->prefix_probability * FEWEST, &others);
 }
 
 /* A word of which nothing is typed. h must be settled. */
 static void next_words(compose_scratch *s, const hypothesis *h, const context *x, bool first, double least)
 {
     const uint32_t words = s->r.c->word.words;
-    const double needed = undiscounted(s->r.c, to_beat(s), h->length + 1);
+    const double wanted = undiscounted(s->r.c, to_beat(s), h->length + 1), needed = wanted > least ? wanted : least;
     const double by_ngrams = h->probability * (1 - x->copy - x->associate) * x->scale;
     if (x->associate > 0 && !s->has_associated)
         find_associated(s);
     start_round(s);
+    s->most_associated = 0;
     if (x->copy > 0)
         add_copies(s, h, x, 0, words, (slice){"", 0});
     if (x->associate > 0)
-        for (uint32_t i = 0; i < s->n_associated; i++)
-            if (is_new_candidate(s, s->associated[i].word))
-                add_candidate(s, s->associated[i]);
-    add_following(s, x, 0, words, (needed > least ? needed : least) / by_ngrams, ENOUGH);
-    follow(s, h, x, first, least);
+        add_most_associated(s);
+    const not_found others = add_following(s, x, 0, words, needed / by_ngrams, ENOUGH);
+    follow(s, h, x, first, needed, &others);
 }
 
 static void expand_open(compose_scratch *s, uint32_t number, double least)

@@ -32,6 +32,7 @@ typedef struct qac_compose_scratch {
     next_word associated[COMPOSE_ASSOCIATED]; /* candidates where nothing is typed of the word, best first */
     uint32_t n_associated;
     bool has_associated;      /* they have been sought */
+    double most_associated;   /* of words that have not been looked up */
     speller speller;
     hypothesis states[COMPOSE_STATES];
     uint32_t n_states;

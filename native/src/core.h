@@ -151,7 +151,7 @@ bool qac_vectorizer_is_valid(const qac_vectorizer *v);
 typedef struct {
     const uint8_t *text;
     uint64_t size;
-    const uint64_t *block;
+    const qac_label_block *block;
     uint32_t n;
 } qac_label_strings;
 

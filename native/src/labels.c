@@ -5,7 +5,8 @@
  *
  *   block:  [length][bytes...]  [shared][length of rest][rest...]  [shared][length of rest][rest...]  ...
  *
- * A look-up is a binary search over the blocks' first strings and a walk through one block.
+ * A look-up is a binary search over the blocks' first strings and a walk through one block. Of each first string the
+ * beginning is kept as a number, so that the search seldom looks at a string itself.
  */
 #include "core.h"
 
@@ -53,7 +54,17 @@ static inline size_t common(const char *a, size_t a_len, const char *b, size_t b
 
 uint64_t qac_labels_bound(const uint64_t *end, uint64_t n) { return n ? end[n - 1] + 10 * n : 0; }
 
-int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, uint64_t *block, uint64_t *size)
+/* The first eight bytes as a number: numbers ascend as the strings do, as far as eight bytes tell. */
+static uint64_t head_of(const char *s, size_t len)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < 8; i++)
+        head = head << 8 | (i < len ? (uint8_t)s[i] : 0);
+    return head;
+}
+
+int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, qac_label_block *block,
+                      uint64_t *size)
 {
     uint8_t *p = out;
     const char *before = NULL;
@@ -71,7 +82,7 @@ int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t
                 return QAC_EINVAL;
         }
         if (i % QAC_LABEL_BLOCK == 0) {
-            block[i / QAC_LABEL_BLOCK] = (uint64_t)(p - out);
+            block[i / QAC_LABEL_BLOCK] = (qac_label_block){(uint64_t)(p - out), head_of(s, len)};
             shared = 0;
         } else {
             p = put(p, (uint32_t)shared);
@@ -113,9 +124,9 @@ typedef struct {
 
 static bool walk_start(const qac_label_strings *strings, uint64_t block, char *out, walk *w)
 {
-    if (strings->block[block] >= strings->size)
+    if (strings->block[block].begin >= strings->size)
         return false;
-    *w = (walk){strings->text + strings->block[block], strings->text + strings->size, out, 0, true};
+    *w = (walk){strings->text + strings->block[block].begin, strings->text + strings->size, out, 0, true};
     return true;
 }
 
@@ -145,8 +156,8 @@ int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
     return (int)w.len;
 }
 
-int qac_labels_decode(const uint8_t *strings, uint64_t size, const uint64_t *block, uint32_t n, uint32_t i, char *out,
-                      size_t *len)
+int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_block *block, uint32_t n, uint32_t i,
+                      char *out, size_t *len)
 {
     const qac_label_strings all = {strings, size, block, n};
     const int decoded = qac_label_decode(&all, i, out);
@@ -168,10 +179,10 @@ static bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_
 /* The first string of a block, which stands whole. Sets *p behind its length. */
 static bool block_start(const qac_label_strings *strings, uint64_t block, const uint8_t **p, uint32_t *len)
 {
-    if (strings->block[block] >= strings->size)
+    if (strings->block[block].begin >= strings->size)
         return false;
     const uint8_t *const end = strings->text + strings->size;
-    *p = strings->text + strings->block[block];
+    *p = strings->text + strings->block[block].begin;
     return get(p, end, len) && *len <= (size_t)(end - *p);
 }
 
@@ -181,16 +192,22 @@ static bool find_block(const qac_label_strings *strings, const char *key, size_t
                        uint64_t *block)
 {
     uint64_t a = lo / QAC_LABEL_BLOCK + 1, b = ((uint64_t)hi + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
+    const uint64_t head = head_of(key, len), seen = len < 8 ? ~(~0ull >> (8 * len)) : ~0ull; /* bits that the key has */
     /* What starts with a prefix mostly ends soon after it began: the first steps grow from the near end. */
     uint64_t step = upper ? 1 : b;
     while (a < b) {
         const uint64_t mid = step < (b - a) / 2 ? a + step : a + (b - a) / 2;
-        const uint8_t *p;
-        uint32_t n;
-        size_t shared;
-        if (!block_start(strings, mid, &p, &n))
-            return false;
-        if (is_before(p, n, key, len, upper, &shared)) {
+        const uint64_t its = strings->block[mid].head & seen;
+        bool before = its < head;
+        if (its == head) {
+            const uint8_t *p;
+            uint32_t n;
+            size_t shared;
+            if (!block_start(strings, mid, &p, &n))
+                return false;
+            before = is_before(p, n, key, len, upper, &shared);
+        }
+        if (before) {
             a = mid + 1;
             step *= 2;
         } else {

@@ -215,6 +215,8 @@ static double threshold(const search *q) { return q->s->n_top == q->k ? q->s->to
 static void offer(const search *q, uint32_t label, double score)
 {
     qac_scratch *s = q->s;
+    if (s->n_top == q->k && score < s->top[q->k - 1].score) /* most of a leaf's labels */
+        return;
     if (label < q->lo || label >= q->hi)
         return;
     if (label == q->repeated)

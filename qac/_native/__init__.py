@@ -41,10 +41,11 @@ from qac._native.base import (
 from qac._native.composer import ComposerArrays, NgramArrays
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
-from qac._native.strings import common_prefixes, decode_label, encode_labels, plain_strings, word_slots
+from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, encode_labels, plain_strings, word_slots
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
+    "LABEL_BLOCK",
     "CHILD_LABEL",
     "COMPOSE",
     "COMPOSED",

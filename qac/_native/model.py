@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from qac._native._core import ffi, lib
 from qac._native.base import (
     F32,
@@ -43,7 +46,7 @@ class ModelArrays:
     node_count: F64
     member_count: F64
     label_text: U8
-    label_block: U64
+    label_block: npt.NDArray[np.void]
     row_feature: U32
     row_end: U32
     entry_child: U16
@@ -127,7 +130,7 @@ class Model:
             "node_count": pointer("double[]", arrays.node_count),
             "member_count": pointer("double[]", arrays.member_count),
             "label_text": pointer("uint8_t[]", arrays.label_text),
-            "label_block": pointer("uint64_t[]", arrays.label_block),
+            "label_block": pointer("qac_label_block[]", arrays.label_block),
             "row_feature": pointer("uint32_t[]", arrays.row_feature),
             "row_end": pointer("uint32_t[]", arrays.row_end),
             "entry_child": pointer("uint16_t[]", arrays.entry_child),

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from qac._native._core import ffi, lib
 from qac._native.base import MAX_LABEL_BYTES, U8, U32, U64, check, join, pointer
 from qac._native.features import build_slots
 
 
-def encode_labels(texts: Sequence[str]) -> tuple[U8, U64]:
-    """Return ``(bytes, blocks)``: ascending ``texts``, front-coded."""
+LABEL_BLOCK = np.dtype([("begin", "<u8"), ("head", "<u8")])
+"""``qac_label_block``."""
+
+
+def encode_labels(texts: Sequence[str]) -> tuple[U8, npt.NDArray[np.void]]:
+    """Return ``(bytes, blocks)``: ascending ``texts``, front-coded; blocks of dtype ``LABEL_BLOCK``."""
     text, ends = join(texts)
     out = np.empty(lib.qac_labels_bound(pointer("uint64_t[]", ends), len(texts)), np.uint8)
-    blocks = np.empty((len(texts) + 15) // 16, np.uint64)
+    blocks = np.empty((len(texts) + 15) // 16, LABEL_BLOCK)
     size = ffi.new("uint64_t *")
     check(
         lib.qac_labels_encode(
@@ -23,19 +28,19 @@ def encode_labels(texts: Sequence[str]) -> tuple[U8, U64]:
             pointer("uint64_t[]", ends),
             len(texts),
             pointer("uint8_t[]", out),
-            pointer("uint64_t[]", blocks),
+            pointer("qac_label_block[]", blocks),
             size,
         )
     )
     return out[: size[0]].copy(), blocks
 
 
-def decode_label(strings: U8, blocks: U64, n: int, i: int) -> str:
+def decode_label(strings: U8, blocks: npt.NDArray[np.void], n: int, i: int) -> str:
     """Return text ``i`` of the ``n`` that :func:`encode_labels` made ``strings`` and ``blocks`` of."""
     out, size = ffi.new("char[]", MAX_LABEL_BYTES + 1), ffi.new("size_t *")
     check(
         lib.qac_labels_decode(
-            pointer("uint8_t[]", strings), len(strings), pointer("uint64_t[]", blocks), n, i, out, size
+            pointer("uint8_t[]", strings), len(strings), pointer("qac_label_block[]", blocks), n, i, out, size
         )
     )
     return bytes(ffi.buffer(out, size[0])).decode()
