@@ -23,6 +23,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def _fold(text: str, protocol: Protocol) -> str:
     if text.isascii():
         text = text.lower()
+        if protocol == "default" and "  " not in text and text.isprintable():  # most queries: nothing else to do
+            return text
     else:
         text = _SURROGATES.sub("\ufffd", text)
         # Case-folding can undo NFKC (and NFKC case): fold between two normalisations, as Unicode's NFKC_Casefold does.

@@ -13,7 +13,7 @@ enum { PER_CONTEXT = 8, ENOUGH = 10 };
 /* Words outside the vocabulary are not worth their time where known words leave them less than this share. */
 static const double LEAST_NEW = 0.02;
 static const double EXPECTED = 0.01; /* probability from which a typing error is not looked for */
-static const double FEWEST = 1e-3; /* share of the prefix's probability below which nothing is followed up */
+static const double FEWEST = 4e-3; /* share of the prefix's probability below which nothing is followed up */
 
 /* ---- candidates ---- */
 

@@ -19,8 +19,12 @@ static uint8_t *put(uint8_t *p, uint32_t x)
 }
 
 /* Reads an integer at *p, not beyond end; returns false on damage. */
-static bool get(const uint8_t **p, const uint8_t *end, uint32_t *x)
+static inline bool get(const uint8_t **p, const uint8_t *end, uint32_t *x)
 {
+    if (*p < end && **p < 0x80) {
+        *x = *(*p)++;
+        return true;
+    }
     uint32_t result = 0;
     for (int shift = 0; shift < 28; shift += 7) {
         if (*p >= end)

@@ -16,11 +16,12 @@ static void add_labels(sample *s, const char *const *labels, uint32_t n, const f
 {
     string_list list = make_strings(labels, n);
     uint8_t *bytes = allocate(qac_labels_bound(list.end, n));
-    uint64_t *block = allocate((n + 15) / 16 * sizeof(uint64_t)), size = 0;
+    qac_label_block *block = allocate((n + 15) / 16 * sizeof *block);
+    uint64_t size = 0;
     CHECK(qac_labels_encode(list.text, list.end, n, bytes, block, &size) == QAC_OK);
     s->parts.label_text = keep(s, "label_text", bytes, size);
     s->parts.label_text_size = size;
-    s->parts.label_block = keep(s, "label_block", block, (n + 15) / 16 * sizeof(uint64_t));
+    s->parts.label_block = keep(s, "label_block", block, (n + 15) / 16 * sizeof *block);
     s->parts.tree.labels = n;
     s->parts.tree.weight = keep(s, "weight", count, n * sizeof *count);
     s->parts.count = keep(s, "count", count, n * sizeof *count);

@@ -102,28 +102,43 @@ static uint32_t number_of(const ngram *node, uint32_t n_nodes, const uint32_t *s
     return i;
 }
 
+/* Place of a value in a table, which has room for 256. */
+static uint8_t place_of(float *table, uint32_t *n, double value)
+{
+    uint32_t i = 0;
+    while (i < *n && table[i] != (float)value)
+        i++;
+    if (i == *n)
+        table[(*n)++] = (float)value;
+    CHECK(*n <= 256);
+    return (uint8_t)i;
+}
+
 /* The trie of the listed contexts, breadth first. */
 static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
 {
     enum { MOST = 48 };
     ngram node[MOST];
-    uint32_t child_end[MOST], shorter[MOST], next[MOST];
-    float backoff[MOST], weight[MOST];
-    uint32_t nodes = 0, contexts = 0, entries = 0, met = 0;
+    uint32_t child_end[MOST], shorter[MOST];
+    uint8_t backoff[MOST], probability[MOST], next[MOST];
+    uint16_t wide_next[MOST];
+    float backoff_value[256] = {0}, value[256] = {0};
+    uint32_t nodes = 0, contexts = 0, entries = 0, met = 0, values = 0, backoffs = 0;
+    const bool wide = from == &WORD_NGRAMS; /* both widths are tested */
     for (; nodes < from->words + 2; nodes++)
         node[nodes] = (ngram){1, {nodes}};
     for (; contexts < nodes && node[contexts].n < from->order; contexts++) {
         const ngram *its = &node[contexts];
         const sample_context *c = find_context(from, its->symbols, its->n);
         for (uint32_t i = 0; c && i < c->n_next; i++, entries++) {
-            next[entries] = c->next[i];
-            weight[entries] = c->weight[i];
+            wide_next[entries] = (uint16_t)(next[entries] = (uint8_t)c->next[i]);
+            probability[entries] = place_of(value, &values, interpolated(from, its->symbols, its->n, c->next[i]));
             ngram longer = *its;
             longer.symbols[longer.n++] = c->next[i];
             node[nodes++] = longer;
         }
         met += c != NULL;
-        backoff[contexts] = c ? c->backoff : 1;
+        backoff[contexts] = place_of(backoff_value, &backoffs, c ? c->backoff : 1);
         child_end[contexts] = entries;
         if (its->n > 1)
             shorter[contexts - from->words - 2] = number_of(node, nodes, its->symbols + 1, its->n - 1);
@@ -135,10 +150,13 @@ static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
         .unigram = keep(s, "unigram", from->unigram, (from->words + 1) * sizeof *from->unigram),
         .child_end = keep(s, "child_end", child_end, contexts * sizeof *child_end),
         .backoff = keep(s, "backoff", backoff, contexts * sizeof *backoff),
+        .backoff_value = KEEP(s, backoff_value),
         .shorter = keep(s, "shorter", shorter, (contexts - from->words - 2) * sizeof *shorter),
         .contexts = contexts,
-        .next = keep(s, "next", next, entries * sizeof *next),
-        .weight = keep(s, "weight", weight, entries * sizeof *weight),
+        .symbol_bytes = wide ? 2 : 1,
+        .next = wide ? keep(s, "next", wide_next, entries * sizeof *wide_next) : keep(s, "next", next, entries),
+        .probability = keep(s, "probability", probability, entries),
+        .value = KEEP(s, value),
         .entries = entries,
     };
 }
@@ -148,24 +166,24 @@ sample make_composing_sample(void)
     enum { WORDS = sizeof SAMPLE_WORDS / sizeof *SAMPLE_WORDS };
     sample s = make_sample();
     string_list words = make_strings(SAMPLE_WORDS, WORDS);
-    uint8_t text[64], word_length[WORDS];
-    uint64_t word_block[1], size, hash[WORDS], slot_hash[8];
-    uint32_t slot_id[8];
+    uint8_t word_length[WORDS];
+    uint64_t hash[WORDS], slot_hash[8];
+    uint32_t slot_id[8], word_end[WORDS];
     const uint32_t frequent[] = {0, 2, 1, 3, 4};
     double unigram_sum[WORDS + 1] = {0};
-    CHECK(qac_labels_encode(words.text, words.end, WORDS, text, word_block, &size) == QAC_OK);
     CHECK(qac_word_hash(words.text, words.end, WORDS, hash) == QAC_OK);
     CHECK(qac_slots_build(hash, WORDS, slot_hash, slot_id, 8) == QAC_OK);
     for (uint32_t i = 0; i < WORDS; i++) {
         word_length[i] = (uint8_t)strlen(SAMPLE_WORDS[i]);
+        word_end[i] = (uint32_t)words.end[i];
         unigram_sum[i + 1] = unigram_sum[i] + WORD_NGRAMS.unigram[i];
     }
     s.parts.composer = (qac_composer){
         .word = make_ngrams(&s, &WORD_NGRAMS),
         .character = make_ngrams(&s, &CHARACTER_NGRAMS),
-        .word_text = keep(&s, "word_text", text, size),
-        .word_text_size = size,
-        .word_block = KEEP(&s, word_block),
+        .word_text = keep(&s, "word_text", words.text, words.end[WORDS - 1]),
+        .word_text_size = words.end[WORDS - 1],
+        .word_end = KEEP(&s, word_end),
         .word_length = KEEP(&s, word_length),
         .word_slot_hash = keep(&s, "word_slot_hash", slot_hash, sizeof slot_hash),
         .word_slot_id = keep(&s, "word_slot_id", slot_id, sizeof slot_id),

@@ -46,7 +46,7 @@ static double plain_likelihood(const char *typed, const char *meant)
     return best;
 }
 
-static bool starts_with(const char *s, const char *prefix) { return strncmp(s, prefix, strlen(prefix)) == 0; }
+static bool begins_with(const char *s, const char *prefix) { return strncmp(s, prefix, strlen(prefix)) == 0; }
 
 /* Masses of all readings, largest first; returns how many. */
 static uint32_t plain_readings(char **labels, const float *weight, uint32_t n, const char *typed, double *mass)
@@ -65,7 +65,7 @@ static uint32_t plain_readings(char **labels, const float *weight, uint32_t n, c
             const double likelihood = plain_likelihood(typed, meant);
             double sum = 0;
             for (uint32_t j = 0; j < n; j++)
-                if (starts_with(labels[j], meant) && !starts_with(labels[j], typed))
+                if (begins_with(labels[j], meant) && !begins_with(labels[j], typed))
                     sum += weight[j];
             if (again || likelihood * sum == 0)
                 continue;
@@ -108,7 +108,8 @@ static void test_against_plain(void)
             weight[i] = (float)(1 + random_below(1000));
         string_list list = make_strings((const char *const *)labels, n);
         uint8_t *bytes = allocate(qac_labels_bound(list.end, n));
-        uint64_t block[2], size;
+        qac_label_block block[2];
+        uint64_t size;
         CHECK(qac_labels_encode(list.text, list.end, n, bytes, block, &size) == QAC_OK);
         const qac_label_strings strings = {bytes, size, block, n};
         char typed[ROOM];
@@ -132,7 +133,7 @@ static void test_against_plain(void)
             memcpy(meant, labels[out[i].lo], out[i].len);
             CHECK(out[i].likelihood == plain_likelihood(typed, meant));
             for (uint32_t j = 0; j < n; j++)
-                CHECK(starts_with(labels[j], meant) == (j >= out[i].lo && j < out[i].hi));
+                CHECK(begins_with(labels[j], meant) == (j >= out[i].lo && j < out[i].hi));
         }
         free(bytes);
         free_strings(&list);
@@ -151,7 +152,8 @@ static void test_limits(void)
     const float weight[] = {1, 1, 1};
     string_list list = make_strings(labels, 1);
     uint8_t bytes[2 * sizeof label];
-    uint64_t block, size;
+    qac_label_block block;
+    uint64_t size;
     reading out[CORRECT_MOST];
     CHECK(qac_labels_encode(list.text, list.end, 1, bytes, &block, &size) == QAC_OK);
     qac_label_strings strings = {bytes, size, &block, 1};

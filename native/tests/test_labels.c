@@ -49,14 +49,15 @@ static uint32_t random_strings(char **strings)
 
 typedef struct {
     uint8_t *bytes;
-    uint64_t *block;
+    qac_label_block *block;
     qac_label_strings strings;
 } encoded;
 
 static encoded encode(const string_list *list)
 {
     uint8_t *bytes = allocate(qac_labels_bound(list->end, list->n));
-    uint64_t *block = allocate((list->n + 15) / 16 * sizeof(uint64_t)), size = 0;
+    uint64_t size = 0;
+    qac_label_block *block = allocate((list->n + 15) / 16 * sizeof *block);
     CHECK(qac_labels_encode(list->text, list->end, list->n, bytes, block, &size) == QAC_OK);
     CHECK(size <= qac_labels_bound(list->end, list->n));
     uint8_t *exact = allocate(size); /* so that reading beyond the end shows */
@@ -141,7 +142,8 @@ static void test_refusals(void)
     const char *const unsorted[] = {"b", "a"}, *const equal[] = {"a", "a"}, *const prefix[] = {"ab", "a"};
     const char *const *const wrong[] = {unsorted, equal, prefix};
     uint8_t out[64];
-    uint64_t block[1], size;
+    qac_label_block block[1];
+    uint64_t size;
     for (int i = 0; i < 3; i++) {
         string_list list = make_strings(wrong[i], 2);
         CHECK(qac_labels_encode(list.text, list.end, 2, out, block, &size) == QAC_EINVAL);
@@ -161,7 +163,8 @@ static void test_longest(void)
         char *text = allocate(length);
         memset(text, 'x', length);
         uint8_t *out = allocate(qac_labels_bound(&length, 1));
-        uint64_t block, size;
+        qac_label_block block;
+        uint64_t size;
         const int status = qac_labels_encode(text, &length, 1, out, &block, &size);
         CHECK(status == (length == LONGEST ? QAC_OK : QAC_EINVAL));
         if (status == QAC_OK) {
@@ -184,7 +187,7 @@ static void test_noise(void)
         uint8_t *bytes = allocate(size);
         for (uint64_t i = 0; i < size; i++)
             bytes[i] = (uint8_t)(random_below(2) ? random_below(8) : random_bits());
-        const uint64_t block[3] = {0, random_below(80), random_bits()};
+        const qac_label_block block[3] = {{0, random_bits()}, {random_below(80), random_bits()}, {random_bits(), random_bits()}};
         const qac_label_strings strings = {bytes, size, block, 1 + random_below(48)};
         for (uint32_t i = 0; i < 50; i++)
             CHECK(qac_label_decode(&strings, i, buffer) < QAC_MAX_LABEL);
