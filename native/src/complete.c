@@ -216,7 +216,7 @@ static double recall(search *q, const char *prefix, size_t prefix_len, const que
             continue;
         /* Lengths are discounted as everywhere. */
         const double discount = label == QAC_NO_ID ? discounted(&p->composer, 1, code_points(its.text, its.len))
-                                                   : q->label_mass[label] / p->count[label];
+                                                   : label_weight(&q->label_mass, label) / p->count[label];
         const double by_recall = unit * chance[age] * discount;
         if (!(by_recall > 0 && isfinite(by_recall))) /* only in a damaged file */
             continue;
@@ -375,7 +375,7 @@ static int answer(const qac_model *m, qac_scratch *s, const char *prefix, size_t
     const bool expected = mixing && compose_expected(s->compose);
     if (!status && options & QAC_CORRECT && !q.hinge && hi - lo < few && unit > 0 && !expected) {
         reading readings[CORRECT_MOST];
-        const uint32_t n = correct_prefix(&m->strings, q.label_mass, prefix, prefix_len, lo, hi, readings);
+        const uint32_t n = correct_prefix(&m->strings, &q.label_mass, prefix, prefix_len, lo, hi, readings);
         /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a
          * new query. Corrections are held against that likelihood: they are scaled by as much. */
         if (mixing)
