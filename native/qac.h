@@ -53,6 +53,7 @@ enum {
     QAC_MAX_K = 1000,     /* most completions one request may ask for */
     QAC_MAX_COMPOSED = 1024, /* most bytes of a composed query */
     QAC_MAX_AGE = 7,      /* queries of a session before the last that count for more than the rankers' features */
+    QAC_MAX_BITS = 30,    /* of a hash that name its bucket (qac_keys) */
     QAC_NO_ID = 0xFFFFFFFF
 };
 
@@ -66,13 +67,19 @@ typedef struct {
     float word_weight, bigram_weight, query_weight; /* factors on the term counts of each kind */
 } qac_vectorizer;
 
-/* An open-addressing table over term hashes: slots is a power of two; slot_id is QAC_NO_ID where a slot is free. */
+/* A table from hashes to ids. The first `bits` bits of a hash name its bucket, the 32 that follow are its key there; the
+ * others do not count: two hashes that differ in nothing else are one. */
 typedef struct {
-    const uint64_t *slot_hash;
-    const uint32_t *slot_id;
-    uint64_t slots;
-    const float *idf; /* [terms] */
-    uint32_t terms;
+    const uint32_t *bucket_end; /* [2^bits] a bucket's keys are [bucket_end[b - 1], bucket_end[b]) */
+    const uint32_t *key;        /* [n] ascending within a bucket */
+    const uint32_t *id;         /* [n] of each key; NULL: its place */
+    uint32_t bits;              /* 1..QAC_MAX_BITS */
+    uint32_t n;                 /* 0: knows no hash, and the arrays are not read */
+} qac_keys;
+
+typedef struct {
+    qac_keys keys;    /* ids are places: ascending like the terms' hashes */
+    const float *idf; /* [keys.n] */
 } qac_vocabulary;
 
 /* One feature of a request: where it stands in the document's bytes, for explanations. */
@@ -98,6 +105,15 @@ int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *d
 
 /* Fills a table for `n` hashes: id = place in `hash`. slots: a power of two > n. QAC_EINVAL when two are equal. */
 int qac_slots_build(const uint64_t *hash, uint32_t n, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots);
+
+/* How many bits make buckets of 4 to 8 keys for `n` hashes. */
+uint32_t qac_keys_bits(uint32_t n);
+
+/* Fills a table with the n hashes, ascending and distinct, of which every one but the first of those that count as one is
+ * left out. bucket_end: 2^bits; key, place: room for n. place[i] is where in `hash` key i stands. Sets *kept, the number of
+ * keys. QAC_EINVAL when bits is out of range or hashes do not ascend. */
+int qac_keys_build(const uint64_t *hash, uint32_t n, uint32_t bits, uint32_t *bucket_end, uint32_t *key, uint32_t *place,
+                   uint32_t *kept);
 
 /* Vectorises one document: term count * idf, scaled to Euclidean length 1; unknown terms are left out.
  * out: room for QAC_MAX_TERMS features; ascending by id. Sets *n. */
@@ -150,8 +166,8 @@ typedef struct {
     uint32_t lo, hi;
     uint32_t child;
     uint32_t n_children;
-    uint32_t row;        /* first of its rows in the ranker's arrays */
-    uint32_t n_rows;     /* features that have weights here */
+    uint32_t block;      /* first of its blocks of weights (qac_rows) */
+    uint32_t n_blocks;
     float scale;         /* weight = stored value * scale */
     uint32_t flags;      /* QAC_NODE_* */
 } qac_node;
@@ -160,7 +176,7 @@ typedef struct {
     const qac_node *node;
     const uint32_t *children;
     const uint32_t *members;
-    const float *weight; /* [labels] how often each is asked for: the rankers' offset */
+    const float *weight; /* [labels] how often each is asked for: the rankers' offset. Only training reads it */
     uint32_t nodes, labels;
     uint64_t n_children, n_members; /* lengths of the two arrays */
 } qac_tree;
@@ -217,6 +233,37 @@ void qac_rankers_sizes(const qac_rankers *r, uint64_t *rows, uint64_t *entries);
 void qac_rankers_copy(const qac_rankers *r, uint32_t *node_rows, uint32_t *row_feature, uint64_t *row_end,
                       uint16_t *entry_child, float *entry_weight);
 void qac_rankers_free(qac_rankers *r);
+
+/* Weights as a model stores them. A row is what one feature says of a node's children: pairs of child and weight. The rows
+ * of a node ascend by feature and stand in blocks; a block takes rows until it has QAC_ROW_BLOCK bytes, so that a look-up
+ * reads little more than that. Within a block, integers being of 7 bits a byte as in labels:
+ *
+ *   row:    [feature - feature of the row before, but for a block's first row]  entries
+ *   entry:  [2 * (child - child of the entry before; for a row's first, child) + (1: another entry follows)]  [weight, i8] */
+typedef struct {
+    const uint8_t *stream; /* the blocks of all nodes, one after another */
+    uint64_t size;
+    const uint32_t *block_feature; /* [blocks] feature of a block's first row, ascending within a node */
+    const uint32_t *block_begin;   /* [blocks] where it begins in the stream; it ends where the next one begins */
+    uint64_t blocks;
+} qac_rows;
+
+enum { QAC_ROW_BLOCK = 64 };
+
+/* Bytes that the stream of so many rows and entries needs at most. */
+uint64_t qac_rows_bound(uint64_t rows, uint64_t entries);
+
+/* Encodes rows in the form of qac_rankers_copy, weights in steps of the nodes' scales. stream: qac_rows_bound bytes;
+ * node_blocks: [nodes] number of blocks of each; block_feature, block_begin: room for one per row. Sets *blocks and *size;
+ * beyond UINT32_MAX bytes, block_begin cannot name places and the result is of no use. QAC_EINVAL when features do not
+ * ascend within a node, or children within a row, or a row is empty. */
+int qac_rows_encode(const uint32_t *node_rows, uint32_t nodes, const uint32_t *row_feature, const uint64_t *row_end,
+                    const uint16_t *child, const int8_t *weight, uint8_t *stream, uint32_t *node_blocks,
+                    uint32_t *block_feature, uint32_t *block_begin, uint64_t *blocks, uint64_t *size);
+
+/* Do the nodes' blocks follow one another, and in each node the rows' features, all below `features`, and in each row the
+ * children, all of which exist? Sets *entries to their number. QAC_ECORRUPT when not. */
+int qac_rows_check(const qac_rows *rows, const qac_tree *tree, uint32_t features, uint64_t *entries);
 
 /* Hashes of words for the composer's table: word i is bytes [end[i-1], end[i]) of text. */
 int qac_word_hash(const char *text, const uint64_t *end, uint64_t n, uint64_t *hash);
@@ -278,26 +325,25 @@ typedef struct {
 
 /* ---- model and search -------------------------------------------------------------------------------------------- */
 
+enum { QAC_MEMBER_BLOCK = 16 };
+
 /* A model's arrays, all borrowed and read in place; the caller has checked that each lies in its section and is aligned
  * to 8 bytes. `qac_model_open` checks everything else that a search relies on. */
 typedef struct {
     qac_vectorizer session, prefix;
     qac_vocabulary session_vocabulary, prefix_vocabulary; /* prefix: terms 0 when rankers do not read the prefix */
     qac_tree tree;
-    const double *member_mass;   /* [n_members + 1] running sum of weights in the order of members */
-    /* The same three, of counts: requests without a session are answered by popularity alone. */
+    /* A label weighs its count times its length's factor; requests without a session are answered by counts alone. */
     const float *count;          /* [labels] */
-    const double *node_count;    /* [nodes] */
-    const double *member_count;  /* [n_members + 1] */
+    const uint8_t *length;       /* [labels] in code points, at most 255 */
+    const double *length_factor; /* [256] */
+    const double *node_count;    /* [nodes] sum of its labels' counts, as the node's mass is of their weights */
+    const double *member_mass, *member_count; /* [n_members / QAC_MEMBER_BLOCK + 1] sums over the members before every
+                                                 QAC_MEMBER_BLOCK-th, of weights and of counts */
     const uint8_t *label_text;   /* front-coded strings */
     uint64_t label_text_size;
     const qac_label_block *label_block; /* [(labels + 15) / 16] */
-    const uint32_t *row_feature; /* [rows] prefix features follow the session's: id + session_vocabulary.terms */
-    const uint32_t *row_end;     /* [rows] */
-    uint64_t rows;
-    const uint16_t *entry_child; /* [entries] */
-    const int8_t *entry_weight;  /* [entries] */
-    uint64_t entries;
+    qac_rows rows;               /* prefix features follow the session's: id + session_vocabulary.keys.n */
     float repeat_weight;         /* factor on the score of the label that is the last query itself, 0..1 */
     double recall[QAC_MAX_AGE];  /* P(the next query is the one that came 1, 2, .. before the last) */
     uint32_t loss;               /* QAC_LOSS_* of the rankers; QAC_LOSS_HINGE: the last feature of a request is always 1 */

@@ -177,7 +177,7 @@ class Completer:
             "fingerprint": file.fingerprint,
             "qac": meta["qac"],
             "labels": len(self),
-            "weights": len(self._model.arrays.entry_weight),
+            "weights": meta["weights"],
             "config": meta["config"],
         }
 

@@ -60,6 +60,10 @@ class LabelTable:
         i = self.find(text)
         return float(self.occurrences[i]) if i >= 0 else 0.0
 
+    def lengths(self) -> npt.NDArray[np.uint8]:
+        """Return the queries' lengths in code points, at most 255: shape (n,)."""
+        return np.fromiter((min(len(t), 255) for t in self.texts), np.uint8, count=len(self))
+
     def prefix_range(self, prefix: str) -> tuple[int, int]:
         """Return ``(lo, hi)``: labels ``lo <= id < hi`` are those that start with ``prefix``."""
         n = len(prefix)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from qac import _native
-from qac._native import ComposerArrays, ModelArrays, NgramArrays, TreeArrays, VectorizerConfig, Vocabulary
+from qac._native import ComposerArrays, ModelArrays, NgramArrays, RowArrays, TreeArrays, VectorizerConfig, Vocabulary
 from qac.errors import ModelError
 from qac.modelfile import SectionFile
 from qac.text import PROTOCOLS, Protocol
@@ -63,31 +63,31 @@ def load_model(path: str | os.PathLike[str], check: bool | None = None) -> Loade
 
 
 def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
-    count, weight_of = file.array("labels.count", "<f4"), file.array("labels.weight", "<f4")
+    count, length = file.array("labels.count", "<f4"), file.array("labels.length", "<u1")
+    length_factor = file.array("labels.length_factor", "<f8")
     node = file.array("tree.node", _native.NODE)
     node_count, member_count = file.array("tree.node_count", "<f8"), file.array("tree.member_count", "<f8")
     block = file.array("labels.block", _native.LABEL_BLOCK)
     members = file.array("tree.members", "<u4")
     member_mass = file.array("tree.member_mass", "<f8")
-    row_feature, row_end = file.array("ranker.row_feature", "<u4"), file.array("ranker.row_end", "<u4")
-    child, weight = file.array("ranker.child", "<u2"), file.array("ranker.weight", "<i1")
+    block_feature, block_begin = (file.array(f"ranker.block_{what}", "<u4") for what in ("feature", "begin"))
     vocabularies = [
         Vocabulary(
-            file.array(f"{name}.slot_hash", "<u8"),
-            file.array(f"{name}.slot_id", "<u4"),
+            file.array(f"{name}.bucket_end", "<u4"),
+            file.array(f"{name}.key", "<u4"),
             file.array(f"{name}.idf", "<f4"),
         )
         for name in ("session", "prefix")
     ]
     _require_equal(
         (len(block), (len(count) + 15) // 16),
-        (len(weight_of), len(count)),
+        (len(length), len(count)),
+        (len(length_factor), 256),
         (len(node_count), len(node)),
-        (len(member_mass), len(members) + 1),
-        (len(member_count), len(members) + 1),
-        (len(row_end), len(row_feature)),
-        (len(weight), len(child)),
-        *((len(v.slot_hash), len(v.slot_id)) for v in vocabularies),
+        *((len(sums), len(members) // _native.MEMBER_BLOCK + 1) for sums in (member_mass, member_count)),
+        (len(block_begin), len(block_feature)),
+        *((len(v.key), len(v.idf)) for v in vocabularies),
+        *((len(v.bucket_end).bit_count(), 1) for v in vocabularies if len(v)),
     )
     return ModelArrays(
         session=_config(meta["session"]),
@@ -98,18 +98,17 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
             node=node,
             children=file.array("tree.children", "<u4"),
             members=members,
-            weight=weight_of,
+            labels=len(count),
         ),
-        member_mass=member_mass,
         count=count,
+        length=length,
+        length_factor=length_factor,
         node_count=node_count,
+        member_mass=member_mass,
         member_count=member_count,
         label_text=file.array("labels.text", "<u1"),
         label_block=block,
-        row_feature=row_feature,
-        row_end=row_end,
-        entry_child=child,
-        entry_weight=weight,
+        rows=RowArrays(file.array("ranker.rows", "<u1"), block_feature, block_begin),
         repeat_weight=float(meta["repeat_weight"]),
         recall=_by_age(meta["recall"]),
         loss=meta["loss"],

@@ -24,7 +24,7 @@ from qac.errors import ModelError
 from qac.files import atomic_writer
 
 MAGIC: Final = b"\x93qac\r\n\x1a\n"  # as PNG's: shows text-mode transfers and truncation at a glance
-VERSION: Final = 1
+VERSION: Final = 2
 ALIGNMENT: Final = 64
 _HEADER: Final = struct.Struct("<8sIIQII")  # magic, version, sections, file size, CRC-32 of the table, zero
 _ENTRY: Final = struct.Struct("<32sQQII")  # name, offset, size, CRC-32, zero
@@ -122,8 +122,10 @@ class SectionFile:
             raise self._error("is not a qac model; make one with `qac train`")
         if version > VERSION:
             raise self._error(
-                f"has format version {version}, this qac reads up to {VERSION}; upgrade qac or train the model anew"
+                f"has format version {version}, this qac reads {VERSION} only; upgrade qac or train the model anew"
             )
+        if 1 <= version < VERSION:
+            raise self._error(f"has format version {version}, this qac reads {VERSION} only; train it anew")
         end = _HEADER.size + _ENTRY.size * count
         if version < 1 or count > _MAX_SECTIONS or size < end or zero:
             raise self._error("is damaged: its header is not one that qac writes; copy or train it anew")

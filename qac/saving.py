@@ -18,8 +18,8 @@ from qac.features.base import HashedTfidfVectorizer
 from qac.modelfile import write_sections
 from qac.training import TrainedModel
 
-_MAX_ENTRIES: Final = (1 << 32) - 1
-_NO_VOCABULARY: Final = Vocabulary(np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.float32))
+_MAX_ROW_BYTES: Final = (1 << 32) - 1
+_NO_VOCABULARY: Final = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float32))
 
 
 def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
@@ -33,19 +33,25 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
         The model is beyond the format's limits.
     """
     r, tree = trained.rankers, trained.tree.arrays
-    if r.n_weights > _MAX_ENTRIES:
-        raise ModelError(f"a model holds at most {_MAX_ENTRIES:,} weights, this one has {r.n_weights:,}; raise --prune")
+    rows, node_blocks = _native.encode_rows(r.node_rows, r.row_feature, r.row_end, r.entry_child, r.entry_weight)
+    if len(rows.stream) > _MAX_ROW_BYTES:
+        raise ModelError(
+            f"a model holds at most {_MAX_ROW_BYTES:,} bytes of weights, this one has {len(rows.stream):,}; "
+            "raise --prune"
+        )
     node = tree.node.copy()
-    node["n_rows"] = r.node_rows
-    node["row"] = np.cumsum(r.node_rows, dtype=np.uint64) - r.node_rows
+    node["n_blocks"] = node_blocks
+    node["block"] = np.cumsum(node_blocks, dtype=np.uint64) - node_blocks
     node["scale"] = r.scale
     text, blocks = _native.encode_labels(trained.labels.texts)
     count = trained.labels.counts.astype(np.float32)
+    assert tree.weight is not None
     meta = {
         "qac": __version__,
         "text": trained.config.text,
         "unicode": unicodedata.unidata_version,
         "labels": len(trained.labels),
+        "weights": r.n_weights,
         "max_label_bytes": max(len(t.encode("utf-8")) for t in trained.labels.texts),
         "repeat_weight": trained.config.repeat_weight,
         "recall": list(trained.recall),
@@ -63,18 +69,18 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
             "meta": json.dumps(meta, ensure_ascii=False, sort_keys=True).encode("utf-8"),
             "labels.text": text,
             "labels.block": blocks,
-            "labels.weight": tree.weight,
             "labels.count": count,
+            "labels.length": trained.labels.lengths(),
+            "labels.length_factor": trained.length_factor,
             "tree.node": node,
             "tree.children": tree.children,
             "tree.members": tree.members,
             "tree.member_mass": trained.tree.member_totals(tree.weight),
             "tree.node_count": trained.tree.node_totals(count),
             "tree.member_count": trained.tree.member_totals(count),
-            "ranker.row_feature": r.row_feature,
-            "ranker.row_end": r.row_end.astype(np.uint32),
-            "ranker.child": r.entry_child,
-            "ranker.weight": r.entry_weight,
+            "ranker.rows": rows.stream,
+            "ranker.block_feature": rows.block_feature,
+            "ranker.block_begin": rows.block_begin,
             **_vocabulary_sections("session", trained.session),
             **_vocabulary_sections("prefix", trained.prefix),
             **_composer_sections(trained.composer),
@@ -125,4 +131,4 @@ def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
 
 def _vocabulary_sections(name: str, vectorizer: HashedTfidfVectorizer | None) -> dict[str, Any]:
     v = vectorizer.vocabulary_ if vectorizer else _NO_VOCABULARY
-    return {f"{name}.slot_hash": v.slot_hash, f"{name}.slot_id": v.slot_id, f"{name}.idf": v.idf}
+    return {f"{name}.bucket_end": v.bucket_end, f"{name}.key": v.key, f"{name}.idf": v.idf}

@@ -41,6 +41,8 @@ class TrainedModel:
     labels: LabelTable
     tree: LabelTree
     rankers: Rankers
+    length_factor: npt.NDArray[np.float64]
+    """On the counts of labels of each length, shape (256,): count times factor is what a label weighs in a session."""
     composer: ComposerArrays | None
     recall: tuple[float, ...]
     """P(the next query is the one that came 1, 2, ... before the last)."""
@@ -166,7 +168,8 @@ def train(
     prefix = PrefixTfidfVectorizer(position_decay=config.position_decay) if config.use_prefix else None
     with working("find the features of sessions", quiet=quiet):
         X = _features(steps.sessions, session, prefix)
-        discount, length_scale = _length_discount(labels, config.length_discount)
+        length_factor, length_scale = _length_factors(labels, config.length_discount)
+        discount = length_factor[labels.lengths()]
         ranking = RankingExamples(X, steps.by_label(discount))
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
@@ -202,7 +205,7 @@ def train(
         f"loss per example {summary['loss_without_session']:.4f} without the session, {summary['loss']:.4f} with it"
     )
     recall = tuple(config.recall * rate for rate in reuse.queries)
-    return TrainedModel(config, labels, tree, rankers, composer, recall, session, prefix, summary)
+    return TrainedModel(config, labels, tree, rankers, length_factor, composer, recall, session, prefix, summary)
 
 
 def _check_lengths(labels: LabelTable) -> None:
@@ -214,11 +217,13 @@ def _check_lengths(labels: LabelTable) -> None:
             )
 
 
-def _length_discount(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[np.float64], float]:
-    """Return the factor on each label's count and examples, and the scale in it that keeps the sum of counts."""
-    length = np.fromiter((len(t) for t in labels.texts), np.float64, count=len(labels))
-    factor = length**-exponent
-    scale = float(labels.counts.sum() / (labels.counts @ factor))
+def _length_factors(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the factor on counts and examples of labels of each length (:meth:`LabelTable.lengths`), shape (256,).
+
+    And the scale in it, which keeps the sum of counts.
+    """
+    factor = np.arange(256.0).clip(1) ** -exponent
+    scale = float(labels.counts.sum() / (labels.counts @ factor[labels.lengths()]))
     return factor * scale, scale
 
 

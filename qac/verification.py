@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qac import _native
-from qac._native import ComposerArrays, NgramArrays
+from qac._native import ComposerArrays, NgramArrays, Vocabulary
 from qac.errors import ModelError
 from qac.index.tree import LabelTree
 from qac.model import LoadedModel
@@ -31,8 +31,10 @@ def verify_model(model: LoadedModel) -> None:
         if not fact:
             raise ModelError(f"{path} is damaged: {what}; copy or train it anew")
 
-    _read_strings("query", model.native.label_text, len(a.count), require)
-    for values in (a.count, a.tree.weight):
+    texts = _read_strings("query", model.native.label_text, len(a.count), require)
+    require(np.array_equal(a.length, _lengths(texts)), "a query's length is not that")
+    weights = a.weights()
+    for values in (a.count, weights):
         require(bool((np.isfinite(values) & (values > 0)).all()), "a query's count is not positive")
 
     tree, node = LabelTree(a.tree), a.tree.node
@@ -46,32 +48,19 @@ def verify_model(model: LoadedModel) -> None:
             require(np.array_equal(below, labels), "the queries of a node are not those of its children")
 
     for values, of_nodes, of_members in (
-        (a.tree.weight, node["mass"], a.member_mass),
+        (weights, node["mass"], a.member_mass),
         (a.count, a.node_count, a.member_count),
     ):
         require(bool(np.allclose(of_members, tree.member_totals(values))), "a running sum of clusters is not that")
         require(bool(np.allclose(of_nodes, tree.node_totals(values))), "a node's count is not that of its queries")
 
-    rows = node["n_rows"].astype(np.int64)
-    require(
-        np.array_equal(node["row"], np.cumsum(rows) - rows) and rows.sum() == len(a.row_feature),
-        "the rows of weights of the nodes do not follow one another",
-    )
     require(bool(np.isfinite(node["scale"]).all()), "a scale of weights is not a number")
     features = len(a.session_vocabulary) + len(a.prefix_vocabulary) + (a.loss == "hinge")
-    row_size = np.diff(np.concatenate([[0], a.row_end.astype(np.int64)]))
-    require(
-        bool((row_size > 0).all()) and int(a.row_end[-1] if len(a.row_end) else 0) == len(a.entry_child),
-        "a row of weights is empty",
-    )
-    require(not len(a.row_feature) or int(a.row_feature.max()) < features, "a weight's feature does not exist")
-    width = np.repeat(np.repeat(node["n_children"], node["n_rows"]), row_size)
-    require(len(width) == len(a.entry_child) and bool((a.entry_child < width).all()), "a weight's child does not exist")
+    weights_there = _native.count_weights(a.rows, a.tree, features)
+    require(weights_there is not None, "a row of weights is not in order, or its feature or child does not exist")
+    require(weights_there == model.meta["weights"], "the number of weights is not that")
     for v in (a.session_vocabulary, a.prefix_vocabulary):
-        require(_names_each_once(v.slot_id, len(v)), "a vocabulary does not name each feature once")
-        require(
-            bool((np.isfinite(v.idf) & (v.idf > 0)).all()), "a feature's inverse document frequency is not positive"
-        )
+        _verify_vocabulary(v, require)
     if a.composer:
         _verify_composer(a.composer, require)
 
@@ -90,13 +79,21 @@ def _read_strings(what: str, read: Callable[[int], str], n: int, require: _Requi
     return texts
 
 
+def _lengths(texts: list[str]) -> npt.NDArray[np.int64]:
+    return np.array([min(len(t), 255) for t in texts], np.int64)
+
+
+def _verify_vocabulary(v: Vocabulary, require: _Require) -> None:
+    require(bool((np.isfinite(v.idf) & (v.idf > 0)).all()), "a feature's inverse document frequency is not positive")
+    require(not len(v) or _grouped(v.bucket_end, v.key), "the keys of a vocabulary do not ascend")
+
+
 def _verify_composer(c: ComposerArrays, require: _Require) -> None:
     n = len(c.word_length)
     ends = [0, *c.word_end.tolist()]
     text = c.word_text.tobytes()
     words = _read_strings("word", lambda i: text[ends[i] : ends[i + 1]].decode(), n, require)
-    lengths = np.minimum([len(w) for w in words], 255)
-    require(np.array_equal(c.word_length, lengths), "a word's length is not that")
+    require(np.array_equal(c.word_length, _lengths(words)), "a word's length is not that")
     slot_hash, slot_id = _native.word_slots(words)
     require(
         np.array_equal(c.word_slot_hash, slot_hash) and np.array_equal(c.word_slot_id, slot_id),
@@ -154,10 +151,6 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
         bool(np.allclose(taken[whole], (1 - backoff[whole]) , rtol=0, atol=0.05)),
         "the shares of what follows a context do not sum to 1",
     )
-
-
-def _names_each_once(slot_id: npt.NDArray[Any], n: int) -> bool:
-    return np.array_equal(np.sort(slot_id[slot_id != _native.NO_ID]), np.arange(n))
 
 
 def _probabilities(values: npt.NDArray[Any]) -> bool:

@@ -237,6 +237,16 @@ def test_of_a_document_with_too_many_terms_the_newest_are_kept():
     assert v.transform([["old", long]]).nnz == _native.MAX_TERMS
 
 
+def test_terms_that_a_vocabulary_cannot_tell_apart_are_one_feature():
+    """Of these hashes the first 33 bits count: one for the bucket, 32 for the key."""
+    hashes = np.array([3 << 31, (3 << 31) + 1, 4 << 31, 1 << 63], np.uint64)
+    v = _native.build_vocabulary(hashes, np.array([1, 2, 3, 4], np.float32))
+    assert len(v) == 3
+    assert v.bucket_end.tolist() == [2, 3]
+    assert v.key.tolist() == [3, 4, 0]
+    assert v.idf.tolist() == [1, 3, 4]
+
+
 def test_documents_without_known_terms_are_empty_rows():
     v = SessionVectorizer().fit([["a"]])
     x = v.transform([["b"], [], [""], ["a"]])

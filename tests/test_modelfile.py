@@ -132,7 +132,16 @@ def test_a_newer_version_is_refused_as_such(damaged, content):
     assert "upgrade" in message
 
 
-def test_an_older_version_number_that_never_was_is_damage(damaged, content):
+def test_an_older_version_is_to_be_trained_anew(damaged, content):
+    older = bytearray(content)
+    struct.pack_into("<I", older, VERSION_AT, VERSION - 1)
+    damaged.write_bytes(older)
+    message = assert_refused(damaged)
+    assert f"version {VERSION - 1}" in message
+    assert "train it anew" in message
+
+
+def test_a_version_number_that_never_was_is_damage(damaged, content):
     older = bytearray(content)
     struct.pack_into("<I", older, VERSION_AT, 0)
     damaged.write_bytes(older)
@@ -237,7 +246,7 @@ def test_settings_out_of_range(tamper, old, new):
     assert_refused(tamper(meta=change))
 
 
-@pytest.mark.parametrize("name", ["meta", "labels.text", "tree.node", "tree.node_count", "ranker.weight", "prefix.idf"])
+@pytest.mark.parametrize("name", ["meta", "labels.text", "tree.node", "tree.node_count", "ranker.rows", "prefix.idf"])
 def test_a_missing_section(model_path, damaged, name):
     file = SectionFile(model_path)
     write_sections(damaged, {n: file.bytes(n) for n in file.sections if n != name})

@@ -61,7 +61,7 @@ def test_the_formula(models, examples):
     prev = (oldest, older, last)
     arrays = load_model(models[0]).arrays
     in_range = [i for i in range(len(without)) if load_model(models[0]).native.label_text(i).startswith(first)]
-    weight = arrays.tree.weight.astype(float)
+    weight = arrays.weights().astype(float)
     unit = weight.sum() / weight[in_range].sum()
     before, after = scores(without, first, prev), scores(recalling, first, prev)
     factor = {t: weight[i] / arrays.count[i] for i in in_range for t in [load_model(models[0]).native.label_text(i)]}

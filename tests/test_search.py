@@ -5,6 +5,7 @@ The features come from the estimators, which have tests of their own; all else i
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,33 +13,27 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qac import _native
-from qac._native import CHILD_LABEL, NO_ID, NODE, ModelArrays, TreeArrays, Vocabulary
+from qac._native import CHILD_LABEL, NO_ID, NODE, ModelArrays, Vocabulary
 from qac.config import IndexConfig
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 
+FACTORS = np.random.default_rng(0).uniform(0.1, 10, 256)
+"""On the counts of labels of each length."""
 ALPHABETS = ("ab", "ab ", "aé日😀", "e\u0301\u0308ä", "नि\u200dम", "xyz0 ")
-NONE = Vocabulary(np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.float32))
+NONE = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float32))
 
 
 class PlainModel:
     """Scores labels the long way."""
 
-    def __init__(self, texts, arrays, session, prefix):
+    def __init__(self, texts, arrays, session, prefix, weights):
         self.texts, self.arrays, self.tree = texts, arrays, LabelTree(arrays.tree)
         self.session, self.prefix = session, prefix
-        self.weights = [self._weights_of(i) for i in range(self.tree.n_nodes)]
-
-    def _weights_of(self, i):
-        node, weights = self.arrays.tree.node[i], defaultdict(dict)
-        for row in range(node["row"], node["row"] + node["n_rows"]):
-            begin = int(self.arrays.row_end[row - 1]) if row else 0
-            for entry in range(begin, int(self.arrays.row_end[row])):
-                stored = int(self.arrays.entry_weight[entry]) * float(node["scale"])
-                weights[int(self.arrays.row_feature[row])][int(self.arrays.entry_child[entry])] = stored
-        return weights
+        self.weights = weights
+        """Of each node: feature to child to weight."""
 
     def features(self, prefix, queries):
         """Return the request's features, of length 1 in all; without a session there are none, for counts decide."""
@@ -133,54 +128,71 @@ class PlainModel:
 
 
 def random_rankers(rng, tree, features, steepness):
-    """Return random rankers in the form of a model's arrays: some features, some children each."""
+    """Return random rankers, some features, some children each: arrays of a model, and each node's weights."""
     node = tree.arrays.node.copy()
-    rows, row_feature, row_end, child, weight = 0, [], [], [], []
+    node["scale"] = rng.uniform(0, steepness, len(node)) / 127
+    rows_of_node, row_feature, row_end, child, stored, weights = [], [], [], [], [], []
     for n in node:
-        n["row"], n["scale"] = rows, rng.uniform(0, steepness) / 127
-        for f in np.flatnonzero(rng.random(features) < 0.6):
-            chosen = np.flatnonzero(rng.random(n["n_children"]) < 0.6)
-            if len(chosen):
-                row_feature.append(f)
-                child += chosen.tolist()
-                weight += rng.integers(-127, 128, len(chosen)).tolist()
-                row_end.append(len(child))
-                rows += 1
-        n["n_rows"] = rows - n["row"]
-    return {
-        "tree": TreeArrays(node, tree.arrays.children, tree.arrays.members, tree.arrays.weight),
-        "row_feature": np.array(row_feature, np.uint32),
-        "row_end": np.array(row_end, np.uint32),
-        "entry_child": np.array(child, np.uint16),
-        "entry_weight": np.array(weight, np.int8),
-    }
+        weights.append(defaultdict(dict))
+        for f in np.flatnonzero(rng.random(features) < 0.6).tolist():
+            chosen = np.flatnonzero(rng.random(n["n_children"]) < 0.6).tolist()
+            if not chosen:
+                continue
+            steps = rng.integers(-127, 128, len(chosen)).tolist()
+            row_feature.append(f)
+            child += chosen
+            stored += steps
+            row_end.append(len(child))
+            weights[-1][f] = {c: step * float(n["scale"]) for c, step in zip(chosen, steps, strict=True)}
+        rows_of_node.append(len(weights[-1]))
+    rows, node["n_blocks"] = _native.encode_rows(
+        np.array(rows_of_node, np.uint32),
+        np.array(row_feature, np.uint32),
+        np.array(row_end, np.uint64),
+        np.array(child, np.uint16),
+        np.array(stored, np.int8),
+    )
+    node["block"] = np.cumsum(node["n_blocks"]) - node["n_blocks"]
+    return replace(tree.arrays, node=node), rows, weights
 
 
 def assemble(
     texts, counts, tree, session, prefix, rng, repeat_weight=1.0, steepness=0.5, *, loss="softmax", filters=False
 ):
-    """Return the plain and the native model of a tree, with random rankers."""
+    """Return the plain and the native model of a tree, with random rankers.
+
+    The tree's weights are the counts times a factor for each length.
+    """
     features = session.n_features_ + (prefix.n_features_ if prefix else 0) + (loss == "hinge")
     encoded, blocks = _native.encode_labels(texts)
+    tree_arrays, rows, weights = random_rankers(rng, tree, features, steepness)
     arrays = ModelArrays(
         session=session.config(),
         prefix=PrefixTfidfVectorizer(1, 2).config(),
         session_vocabulary=session.vocabulary_,
         prefix_vocabulary=prefix.vocabulary_ if prefix else NONE,
-        member_mass=tree.member_totals(tree.arrays.weight),
+        tree=tree_arrays,
         count=counts,
+        length=np.array([len(t) for t in texts], np.uint8),
+        length_factor=FACTORS,
         node_count=tree.node_totals(counts),
+        member_mass=tree.member_totals(tree.arrays.weight),
         member_count=tree.member_totals(counts),
         label_text=encoded,
         label_block=blocks,
+        rows=rows,
         repeat_weight=repeat_weight,
         recall=(),
         loss=loss,
         filters=filters,
-        **random_rankers(rng, tree, features, steepness),
     )
     longest = max(len(t.encode()) for t in texts)
-    return PlainModel(texts, arrays, session, prefix), _native.Model(arrays, longest)
+    return PlainModel(texts, arrays, session, prefix, weights), _native.Model(arrays, longest)
+
+
+def weighed(texts, counts):
+    """Return what labels weigh in a session."""
+    return np.array([count * FACTORS[len(t)] for t, count in zip(texts, counts.tolist(), strict=True)], np.float32)
 
 
 @st.composite
@@ -190,10 +202,10 @@ def models(draw):
     label = st.text(st.sampled_from(alphabet), min_size=1, max_size=6)
     texts = sorted(draw(st.sets(label, min_size=1, max_size=45)))
     some_counts = st.lists(st.sampled_from([1, 1, 1, 2, 3, 10, 1000, 0.5]), min_size=len(texts), max_size=len(texts))
-    weights, counts = (np.array(draw(some_counts), dtype=np.float32) for _ in range(2))
+    counts = np.array(draw(some_counts), dtype=np.float32)
     tree = build_tree(
         texts,
-        weights,
+        weighed(texts, counts),
         IndexConfig(
             draw(st.sampled_from(["trie", "kmeans", "hybrid", "mustlink"])),
             depth=draw(st.integers(1, 3)),
@@ -305,7 +317,7 @@ def test_close_races_are_decided_right(kind):
     for _ in range(60):
         texts = sorted({"".join(rng.choice(list("abcd"), rng.integers(1, 4))) for _ in range(40)})
         counts = rng.choice([1, 1, *range(97, 104)], len(texts)).astype(np.float32)
-        tree = build_tree(texts, counts, IndexConfig(kind, depth=1, max_leaf=2, branching=3))
+        tree = build_tree(texts, weighed(texts, counts), IndexConfig(kind, depth=1, max_leaf=2, branching=3))
         plain, native = assemble(texts, counts, tree, SessionVectorizer().fit([["w"]]), None, rng)
         wanted = sorted(plain.scores("", []).items(), key=lambda item: (-counts[item[0]], item[0]))
         for k in range(1, 8):
@@ -349,7 +361,8 @@ def test_an_explanation_multiplies_up_to_the_score(request_):
             weights = plain.weights[s.node]
             wanted = {f: weights[f][s.choice] * x for f, x in features.items() if s.choice in weights.get(f, {})}
             pushed = {found[i].id: weight for i, weight in s.pushes}
-            assert pushed == (pytest.approx(wanted, rel=1e-6) if hinge or s.alternatives > 1 else {})
+            decided = len(plain.tree.children(s.node)) > 1 if hinge else s.alternatives > 1
+            assert pushed == (pytest.approx(wanted, rel=1e-6) if decided else {})
 
 
 @given(requests())
@@ -365,25 +378,31 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
     """Two labels, both pushed down by exp(-30): their shares are those of their counts, not rounding noise."""
     session = SessionVectorizer(query_weight=0, bigram_weight=0).fit([["w"]])
     tree = build_tree(["a", "b"], np.array([1.0, 3.0]), IndexConfig(max_leaf=2))
+    rows, blocks_of_node = _native.encode_rows(
+        np.array([1], np.uint32),
+        np.zeros(1, np.uint32),
+        np.array([2], np.uint64),
+        np.array([0, 1], np.uint16),
+        np.array([-127, -127], np.int8),
+    )
     node = tree.arrays.node.copy()
-    node["n_rows"], node["scale"] = 1, np.float32(30 / 127)
+    node["n_blocks"], node["scale"] = blocks_of_node, np.float32(30 / 127)
     encoded, blocks = _native.encode_labels(["a", "b"])
     arrays = ModelArrays(
         session=session.config(),
         prefix=PrefixTfidfVectorizer().config(),
         session_vocabulary=session.vocabulary_,
         prefix_vocabulary=NONE,
-        tree=TreeArrays(node, tree.arrays.children, tree.arrays.members, tree.arrays.weight),
-        member_mass=np.zeros(1),
+        tree=replace(tree.arrays, node=node),
         count=tree.arrays.weight,
+        length=np.ones(2, np.uint8),
+        length_factor=np.ones(256),
         node_count=np.array([4.0]),
+        member_mass=np.zeros(1),
         member_count=np.zeros(1),
         label_text=encoded,
         label_block=blocks,
-        row_feature=np.zeros(1, np.uint32),
-        row_end=np.array([2], np.uint32),
-        entry_child=np.array([0, 1], np.uint16),
-        entry_weight=np.array([-127, -127], np.int8),
+        rows=rows,
         repeat_weight=1.0,
         recall=(),
     )
@@ -393,5 +412,5 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
 
 
 def test_nodes_have_the_layout_of_the_header():
-    assert NODE.names == ("mass", "lo", "hi", "child", "n_children", "row", "n_rows", "scale", "flags")
+    assert NODE.names == ("mass", "lo", "hi", "child", "n_children", "block", "n_blocks", "scale", "flags")
     assert CHILD_LABEL == 1 << 31

@@ -15,11 +15,12 @@ from qac._native import ExampleArrays
 from qac.baselines import MostFrequent
 from qac.completer import Completer
 from qac.config import IndexConfig, PopularityConfig, RankerConfig, TrainingConfig
-from qac.errors import InputError
+from qac.errors import InputError, ModelError
 from qac.examples import Example
 from qac.index.hybrid import build_tree
 from qac.model import load_model
 from qac.presets import PRESETS
+from qac.saving import save_model
 from qac.training import train
 from qac.xlinear import RankingExamples, train_rankers
 
@@ -306,6 +307,30 @@ def test_queries_that_weigh_next_to_nothing_are_still_answered(make_model, kind)
         answers = completer.complete(prefix, "x", k=50)
         assert len(answers) == n
         assert sum(c.score for c in answers) == pytest.approx(1)
+
+
+def test_labels_weigh_in_the_model_what_they_weighed_in_training(tmp_path):
+    """Lengths beyond 255 code points are all alike; letters count, not bytes."""
+    texts = ["a", "ab", "é" * 20, "b" * 254, "c" * 255, "d" * 256, "e" * 900]
+    examples = [Example((), "", text, 3.0 + i) for i, text in enumerate(texts)]
+    trained = train(examples, TrainingConfig(length_discount=0.7), quiet=True)
+    save_model(trained, tmp_path / "m.qac")
+    weights = load_model(tmp_path / "m.qac").arrays.weights()
+    assert np.array_equal(weights, trained.tree.arrays.weight)
+    per_count = {t: w / (3 + texts.index(t)) for t, w in zip(trained.labels.texts, weights.tolist(), strict=True)}
+    assert per_count["é" * 20] / per_count["a"] == pytest.approx(20**-0.7, rel=1e-6)
+    assert per_count["b" * 254] / per_count["a"] == pytest.approx(254**-0.7, rel=1e-6)
+    for text in texts[-3:]:
+        assert per_count[text] / per_count["a"] == pytest.approx(255**-0.7, rel=1e-6)
+    assert weights.sum() == pytest.approx(trained.labels.counts.sum(), rel=1e-5)
+
+
+def test_more_weights_than_a_model_can_hold_are_refused(tmp_path, monkeypatch):
+    trained = train(log(), TrainingConfig(), quiet=True)
+    monkeypatch.setattr("qac.saving._MAX_ROW_BYTES", 100)
+    with pytest.raises(ModelError, match=r"at most 100 bytes of weights, this one has [\d,]+; raise --prune"):
+        save_model(trained, tmp_path / "m.qac")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sessions_that_differ_only_beyond_the_history_are_one():

@@ -256,7 +256,7 @@ static int recall(completion *r, bool composing, double unit, double in_tree, do
             continue;
         /* Lengths are discounted as everywhere. */
         const double discount = label == QAC_NO_ID ? discounted(&p->composer, 1, code_points(its.text, its.len))
-                                                   : r->q.label_mass[label] / p->count[label];
+                                                   : label_weight(&r->q.label_mass, label) / p->count[label];
         const double by_recall = unit * chance[age] * discount;
         if (!(by_recall > 0 && isfinite(by_recall))) /* only in a damaged file */
             continue;
@@ -431,7 +431,7 @@ static int answer(completion *r, uint32_t k, uint32_t options)
     if (!status && options & QAC_CORRECT && !r->q.hinge && r->hi - r->lo < few && unit > 0 && !expected) {
         reading readings[CORRECT_MOST];
         const uint32_t n =
-            correct_prefix(&m->strings, r->q.label_mass, prefix.text, prefix.len, r->lo, r->hi, readings);
+            correct_prefix(&m->strings, &r->q.label_mass, prefix.text, prefix.len, r->lo, r->hi, readings);
         /* The composer's share is made for ranking and says too little, or too much, of how likely the prefix is that of a
          * new query. Corrections are held against that likelihood: they are scaled by as much. */
         if (mixing)

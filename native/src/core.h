@@ -86,6 +86,51 @@ static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32
     return begin + (a[begin] < x);
 }
 
+/* Variable-length integers: 7 bits a byte, the lowest first, high bit = more. At most QAC_MOST_VARINT bytes. */
+enum { QAC_MOST_VARINT = 5 };
+
+static inline uint8_t *qac_put(uint8_t *p, uint32_t x)
+{
+    for (; x >= 0x80; x >>= 7)
+        *p++ = (uint8_t)(x | 0x80);
+    *p++ = (uint8_t)x;
+    return p;
+}
+
+/* Reads an integer at *p, not beyond end; returns false on damage. */
+static inline bool qac_get_long(const uint8_t **p, const uint8_t *end, uint32_t *x)
+{
+    uint32_t result = 0;
+    for (int shift = 0; shift < 7 * QAC_MOST_VARINT; shift += 7) {
+        if (*p >= end)
+            return false;
+        const uint8_t byte = *(*p)++;
+        result |= (uint32_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) {
+            *x = result;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same; nearly all are of one byte, or of two. */
+static inline bool qac_get(const uint8_t **p, const uint8_t *end, uint32_t *x)
+{
+    const uint8_t *const s = *p;
+    if (s < end && s[0] < 0x80) {
+        *x = s[0];
+        *p = s + 1;
+        return true;
+    }
+    if (end - s >= 2 && s[1] < 0x80) {
+        *x = (uint32_t)s[1] << 7 | (s[0] & 0x7F);
+        *p = s + 2;
+        return true;
+    }
+    return qac_get_long(p, end, x);
+}
+
 /* A byte that continues a UTF-8 sequence does not start a code point. */
 static inline bool qac_starts_code_point(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
 
@@ -146,6 +191,21 @@ static inline double qac_l3_hinge(double z)
 
 /* Are a vectoriser's settings in their ranges? (features.c) */
 bool qac_vectorizer_is_valid(const qac_vectorizer *v);
+
+/* Id of a hash, or QAC_NO_ID (vocabulary.c). */
+uint32_t qac_keys_find(const qac_keys *k, uint64_t hash);
+
+/* What labels weigh: their counts or, where `length` is there, their counts times a factor for their lengths. */
+typedef struct {
+    const float *count;
+    const uint8_t *length;
+    const double *factor;
+} label_weights;
+
+static inline float label_weight(const label_weights *w, uint32_t label)
+{
+    return w->length ? (float)(w->count[label] * w->factor[w->length[label]]) : w->count[label];
+}
 
 /* Label strings, front-coded (labels.c). */
 typedef struct {

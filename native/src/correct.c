@@ -21,7 +21,7 @@ enum {
 
 typedef struct {
     const qac_label_strings *labels;
-    const float *weight;
+    const label_weights *weight;
     const char *typed;
     uint32_t len;
     uint32_t exact_lo, exact_hi;   /* labels that start with `typed` */
@@ -45,7 +45,7 @@ static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, double lik
     double mass = 0;
     for (uint32_t i = lo; i < hi; i += step)
         if (i < c->exact_lo || i >= c->exact_hi)
-            mass += c->weight[i];
+            mass += label_weight(c->weight, i);
     mass *= likelihood * step;
     if (!(mass > (c->n == CORRECT_MOST ? c->out[c->n - 1].mass : 0)))
         return;
@@ -115,7 +115,7 @@ static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, u
     }
 }
 
-uint32_t correct_prefix(const qac_label_strings *labels, const float *weight, const char *typed, size_t len, uint32_t lo,
+uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *weight, const char *typed, size_t len, uint32_t lo,
                         uint32_t hi, reading out[CORRECT_MOST])
 {
     uint32_t points = 0;

@@ -199,12 +199,6 @@ int qac_slots_build(const uint64_t *hash, uint32_t n, uint64_t *slot_hash, uint3
     return QAC_OK;
 }
 
-static uint32_t look_up(const qac_vocabulary *v, uint64_t hash)
-{
-    const uint32_t id = qac_slot_find(v->slot_hash, v->slot_id, v->slots, hash);
-    return id < v->terms ? id : QAC_NO_ID; /* beyond its terms only in a damaged file */
-}
-
 static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,
                           term *buffer, qac_feature *out)
 {
@@ -212,18 +206,22 @@ static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabul
     extract(v, doc, len, &list);
     uint32_t n = 0;
     double square = 0;
-    for (uint32_t i = 0; i < list.n; i++) {
-        const uint32_t id = look_up(vocabulary, buffer[i].hash);
+    for (uint32_t i = 0; i < list.n; i++) { /* hashes ascend, and ids like them */
+        const uint32_t id = qac_keys_find(&vocabulary->keys, buffer[i].hash);
         if (id == QAC_NO_ID)
             continue;
         const float value = buffer[i].count * vocabulary->idf[id];
-        square += (double)value * value;
-        out[n++] = (qac_feature){id, value, buffer[i].kind, buffer[i].begin, buffer[i].end};
+        if (n && out[n - 1].id == id) /* two terms that count as one */
+            out[n - 1].value += value;
+        else
+            out[n++] = (qac_feature){id, value, buffer[i].kind, buffer[i].begin, buffer[i].end};
     }
+    for (uint32_t i = 0; i < n; i++)
+        square += (double)out[i].value * out[i].value;
     const float factor = square > 0 ? (float)(1 / sqrt(square)) : 0;
     for (uint32_t i = 0; i < n; i++)
         out[i].value *= factor;
-    return n; /* ids are ranks of hashes: ascending like them */
+    return n;
 }
 
 int qac_vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t doc_len,

@@ -1,7 +1,7 @@
 /* labels.c - sorted strings, front-coded in blocks and read in place.
  *
  * A block holds 16 strings. The first stands whole; each other one as what it shares with the string before it and its
- * own rest. Lengths are variable-length integers, 7 bits a byte, the lowest first, high bit = more:
+ * own rest. Lengths are variable-length integers (qac_put):
  *
  *   block:  [length][bytes...]  [shared][length of rest][rest...]  [shared][length of rest][rest...]  ...
  *
@@ -9,35 +9,6 @@
  * beginning is kept as a number, so that the search seldom looks at a string itself.
  */
 #include "core.h"
-
-static uint8_t *put(uint8_t *p, uint32_t x)
-{
-    for (; x >= 0x80; x >>= 7)
-        *p++ = (uint8_t)(x | 0x80);
-    *p++ = (uint8_t)x;
-    return p;
-}
-
-/* Reads an integer at *p, not beyond end; returns false on damage. */
-static inline bool get(const uint8_t **p, const uint8_t *end, uint32_t *x)
-{
-    if (*p < end && **p < 0x80) {
-        *x = *(*p)++;
-        return true;
-    }
-    uint32_t result = 0;
-    for (int shift = 0; shift < 28; shift += 7) {
-        if (*p >= end)
-            return false;
-        const uint8_t byte = *(*p)++;
-        result |= (uint32_t)(byte & 0x7F) << shift;
-        if (!(byte & 0x80)) {
-            *x = result;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* How many bytes two strings share at their starts. */
 static inline size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -89,9 +60,9 @@ int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t
             block[i / QAC_LABEL_BLOCK] = (qac_label_block){(uint64_t)(p - out), head_of(s, len)};
             shared = 0;
         } else {
-            p = put(p, (uint32_t)shared);
+            p = qac_put(p, (uint32_t)shared);
         }
-        p = put(p, (uint32_t)(len - shared));
+        p = qac_put(p, (uint32_t)(len - shared));
         memcpy(p, s + shared, len - shared);
         p += len - shared;
         before = s;
@@ -137,9 +108,9 @@ static bool walk_start(const qac_label_strings *strings, uint64_t block, char *o
 static bool walk_next(walk *w)
 {
     uint32_t shared = 0, rest;
-    if (!w->first && !get(&w->p, w->end, &shared))
+    if (!w->first && !qac_get(&w->p, w->end, &shared))
         return false;
-    if (!get(&w->p, w->end, &rest) || shared > w->len || rest >= QAC_MAX_LABEL - shared ||
+    if (!qac_get(&w->p, w->end, &rest) || shared > w->len || rest >= QAC_MAX_LABEL - shared ||
         rest > (size_t)(w->end - w->p))
         return false;
     memcpy(w->s + shared, w->p, rest);
@@ -187,7 +158,7 @@ static bool block_start(const qac_label_strings *strings, uint64_t block, const 
         return false;
     const uint8_t *const end = strings->text + strings->size;
     *p = strings->text + strings->block[block].begin;
-    return get(p, end, len) && *len <= (size_t)(end - *p);
+    return qac_get(p, end, len) && *len <= (size_t)(end - *p);
 }
 
 /* Number of the last block among those of [lo, hi) whose first string is before the bound, or of the first of them.
@@ -246,7 +217,7 @@ label_place qac_label_seek(const qac_label_strings *strings, const char *key, si
             before = is_before(p, rest, key, len, upper, &shared);
             continue;
         }
-        if (!get(&p, end, &from_key) || !get(&p, end, &rest) || rest > (size_t)(end - p))
+        if (!qac_get(&p, end, &from_key) || !qac_get(&p, end, &rest) || rest > (size_t)(end - p))
             return damaged;
         if (from_key < shared) {
             before = false;

@@ -1,14 +1,21 @@
 /* model.c - opening a model: everything a search relies on is checked here, once, in linear time.
  *
- * What is not checked here is checked where it is read: label strings (labels.c), vocabulary slots (features.c), rows
- * and entries of rankers (search.c). They are the bulk of a model, and a request reads only a few of them.
+ * What is not checked here is checked where it is read: label strings (labels.c), buckets of vocabularies
+ * (vocabulary.c), rows of weights (rows.c). They are the bulk of a model, and a request reads only a few of them.
  */
+#include <math.h>
+
 #include "compose.h"
 #include "model.h"
 
-static bool check_vocabulary(const qac_vocabulary *v)
+static bool check_keys(const qac_keys *k) { return k->n == 0 || (k->bits >= 1 && k->bits <= QAC_MAX_BITS); }
+
+static bool check_factors(const double *factor)
 {
-    return v->terms == 0 || (v->slots > v->terms && (v->slots & (v->slots - 1)) == 0);
+    for (int i = 0; i < 256; i++)
+        if (!(factor[i] > 0 && isfinite(factor[i])))
+            return false;
+    return true;
 }
 
 /* Nodes are numbered in breadth-first order: read in that order, references to nodes name 1, 2, 3, ... So every node has
@@ -23,7 +30,7 @@ static bool check_tree(const qac_parts *p, uint32_t *max_children)
     for (uint32_t i = 0; i < t->nodes; i++) {
         const qac_node *n = &t->node[i];
         const uint64_t end = n->flags & QAC_NODE_CLUSTERED ? t->n_members : t->labels;
-        if (n->lo >= n->hi || n->hi > end || n->n_children == 0 || (uint64_t)n->row + n->n_rows > p->rows ||
+        if (n->lo >= n->hi || n->hi > end || n->n_children == 0 || (uint64_t)n->block + n->n_blocks > p->rows.blocks ||
             !(n->mass > 0))
             return false;
         if (n->n_children > *max_children)
@@ -60,9 +67,10 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
 {
     uint32_t max_children;
     if (!qac_vectorizer_is_valid(&parts->session) || !qac_vectorizer_is_valid(&parts->prefix) ||
-        !check_vocabulary(&parts->session_vocabulary) || !check_vocabulary(&parts->prefix_vocabulary) ||
+        !check_keys(&parts->session_vocabulary.keys) || !check_keys(&parts->prefix_vocabulary.keys) ||
         !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_recall(parts->recall) ||
-        parts->loss > QAC_LOSS_HINGE || !check_tree(parts, &max_children) || !compose_check(&parts->composer))
+        !check_factors(parts->length_factor) || parts->loss > QAC_LOSS_HINGE || !check_tree(parts, &max_children) ||
+        !compose_check(&parts->composer))
         return QAC_ECORRUPT;
     /* The mixture needs probabilities from the tree. */
     if (parts->composer.word.order && (parts->loss != QAC_LOSS_SOFTMAX || parts->filters))

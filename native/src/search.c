@@ -13,6 +13,7 @@
  * all the above holds. As published, such a search goes everywhere, and what does not start with the prefix is left out
  * of its answers (`filters`).
  */
+#include "rows.h"
 #include "search.h"
 
 /* Nodes within rounding of the k-th answer are still looked at: they may hold an equal label with a smaller id. */
@@ -31,20 +32,20 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
 {
     const qac_parts *p = &m->parts;
     s->n_features = 0;
-    if (session_len && p->session_vocabulary.terms) {
+    if (session_len && p->session_vocabulary.keys.n) {
         const int status = qac_vectorize(&p->session, &p->session_vocabulary, session, session_len, s->features,
                                          &s->n_features);
         if (status)
             return status;
     }
-    if (p->prefix_vocabulary.terms) {
+    if (p->prefix_vocabulary.keys.n) {
         uint32_t n;
         qac_feature *f = s->features + s->n_features;
         const int status = qac_vectorize(&p->prefix, &p->prefix_vocabulary, prefix, prefix_len, f, &n);
         if (status)
             return status;
         for (uint32_t i = 0; i < n; i++)
-            f[i].id += p->session_vocabulary.terms;
+            f[i].id += p->session_vocabulary.keys.n;
         /* Each block has length 1; so has the whole. */
         const bool both = n && s->n_features;
         s->n_features += n;
@@ -53,56 +54,33 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
     }
     if (p->loss == QAC_LOSS_HINGE)
         s->features[s->n_features++] =
-            (qac_feature){p->session_vocabulary.terms + p->prefix_vocabulary.terms, 1, QAC_TERM_BIAS, 0, 0};
+            (qac_feature){p->session_vocabulary.keys.n + p->prefix_vocabulary.keys.n, 1, QAC_TERM_BIAS, 0, 0};
     return QAC_OK;
 }
 
 /* ---- rankers ---- */
 
-/* The rows of a node that belong to the session's features, one after another. */
-typedef struct {
-    uint32_t feature;          /* index into the request's features, of the row found */
-    uint32_t row, rows_end;
-    uint64_t entry, entry_end; /* the row's entries */
-} row_walk;
-
-static row_walk rows_of(const qac_node *node)
-{
-    return (row_walk){.feature = QAC_NO_ID, .row = node->row, .rows_end = node->row + node->n_rows};
-}
-
-static bool next_row(const qac_parts *p, const qac_scratch *s, row_walk *w)
-{
-    while (++w->feature < s->n_features && w->row < w->rows_end) {
-        const uint32_t id = s->features[w->feature].id;
-        w->row = qac_lower_bound(p->row_feature, w->row, w->rows_end, id);
-        if (w->row == w->rows_end || p->row_feature[w->row] != id)
-            continue;
-        w->entry = w->row ? p->row_end[w->row - 1] : 0;
-        w->entry_end = p->row_end[w->row];
-        if (w->entry <= w->entry_end && w->entry_end <= p->entries) /* else the file is damaged: the row is empty */
-            return true;
-    }
-    return false;
-}
-
 /* Sums the weights of the session's features into s->z for children [first, last); notes which it touched. */
 static void rank_children(const search *q, const qac_node *node, uint32_t first, uint32_t last)
 {
-    const qac_parts *p = &q->m->parts;
     qac_scratch *s = q->s;
-    for (row_walk w = rows_of(node); next_row(p, s, &w);) {
-        const double x = (double)s->features[w.feature].value * node->scale;
-        for (uint64_t e = w.entry; e < w.entry_end; e++) {
-            const uint32_t c = p->entry_child[e];
+    row_walk w = rows_of(&q->m->parts.rows, node);
+    for (uint32_t f = 0; f < s->n_features; f++) {
+        if (!row_seek(&w, s->features[f].id))
+            continue;
+        const double x = (double)s->features[f].value * node->scale;
+        row_entry e = {0};
+        do {
+            row_read(&w, &e);
+            const uint32_t c = e.child;
             if (c < first || c >= last)
                 continue;
             if (!s->is_touched[c]) {
                 s->is_touched[c] = 1;
                 s->touched[s->n_touched++] = c;
             }
-            s->z[c] += p->entry_weight[e] * x;
-        }
+            s->z[c] += e.weight * x;
+        } while (e.more);
     }
 }
 
@@ -117,27 +95,41 @@ static void forget_ranking(qac_scratch *s)
 
 /* ---- which children match ---- */
 
+static double labels_mass(const search *q, const uint32_t *members, uint32_t begin, uint32_t end)
+{
+    double mass = 0;
+    for (uint32_t i = begin; i < end; i++)
+        mass += label_weight(&q->label_mass, members ? members[i] : i);
+    return mass;
+}
+
+/* Mass of the members [a, b): running sums for whole blocks, the labels' own for the rest. */
+static double members_mass(const search *q, uint32_t a, uint32_t b)
+{
+    const uint32_t *members = q->m->parts.tree.members;
+    const uint32_t first = a / QAC_MEMBER_BLOCK + 1, last = b / QAC_MEMBER_BLOCK;
+    const double whole = first < last ? q->member_mass[last] - q->member_mass[first] : 0;
+    if (!(whole > 0)) /* no whole block, or light members lost in a heavy running sum */
+        return labels_mass(q, members, a, b);
+    return labels_mass(q, members, a, first * QAC_MEMBER_BLOCK) + whole +
+           labels_mass(q, members, last * QAC_MEMBER_BLOCK, b);
+}
+
 /* Mass of a node's labels in range. */
 static double node_mass(const search *q, uint32_t number)
 {
     const qac_parts *p = &q->m->parts;
     const qac_node *node = &p->tree.node[number];
+    const double all = q->node_mass ? q->node_mass[number] : node->mass;
     if (node->flags & QAC_NODE_CLUSTERED) {
         const uint32_t a = qac_lower_bound(p->tree.members, node->lo, node->hi, q->from);
         const uint32_t b = qac_lower_bound(p->tree.members, a, node->hi, q->to);
-        double mass = a == b ? 0 : q->member_mass[b] - q->member_mass[a];
-        if (!(mass > 0)) /* light members may be lost in a heavy running sum */
-            for (uint32_t i = a; i < b; i++)
-                mass += q->label_mass[p->tree.members[i]];
-        return mass;
+        return a == node->lo && b == node->hi ? all : members_mass(q, a, b);
     }
     if (node->lo >= q->from && node->hi <= q->to)
-        return q->node_mass ? q->node_mass[number] : node->mass;
+        return all;
     const uint32_t a = node->lo > q->from ? node->lo : q->from, b = node->hi < q->to ? node->hi : q->to;
-    double mass = 0;
-    for (uint32_t i = a; i < b; i++)
-        mass += q->label_mass[i];
-    return mass;
+    return labels_mass(q, NULL, a, b);
 }
 
 /* What child c is: a label's id with QAC_CHILD_LABEL set, or a node's number. */
@@ -321,13 +313,14 @@ static choice weigh(const search *q, const qac_node *node)
     const qac_tree *t = &q->m->parts.tree;
     qac_scratch *s = q->s;
     choice w = {0};
+    const label_weights label_mass = q->label_mass;
     eligible(q, node, &w.first, &w.last);
     for (uint32_t c = w.first; c < w.last; c++) {
         const uint32_t ref = child_ref(t, node, c), label = label_of(ref);
         if (!(ref & QAC_CHILD_LABEL))
             s->mass[c] = node_mass(q, ref);
         else
-            s->mass[c] = label >= q->from && label < q->to ? q->label_mass[label] : 0;
+            s->mass[c] = label >= q->from && label < q->to ? label_weight(&label_mass, label) : 0;
         w.mass += s->mass[c];
         w.matching += s->mass[c] > 0;
     }
@@ -455,7 +448,7 @@ int search_start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         .repeated = QAC_NO_ID,
         .filters = p->filters && !popular,
         .hinge = p->loss == QAC_LOSS_HINGE && !popular,
-        .label_mass = popular ? p->count : p->tree.weight,
+        .label_mass = {p->count, popular ? NULL : p->length, p->length_factor},
         .member_mass = popular ? p->member_count : p->member_mass,
         .node_mass = popular ? p->node_count : NULL,
     };
@@ -566,6 +559,25 @@ double search_label_probability(search *q, uint32_t label)
     return label == q->repeated ? p * q->m->parts.repeat_weight : p;
 }
 
+/* What the session's features push child c of a node by; at most `room`. Returns how many. */
+static uint32_t pushes_of(const qac_parts *p, const qac_scratch *s, const qac_node *node, uint32_t c, qac_push *push,
+                          uint32_t room)
+{
+    uint32_t n = 0;
+    row_walk w = rows_of(&p->rows, node);
+    for (uint32_t f = 0; f < s->n_features; f++) {
+        if (!row_seek(&w, s->features[f].id))
+            continue;
+        row_entry e = {0};
+        do {
+            row_read(&w, &e);
+            if (e.child == c && n < room)
+                push[n++] = (qac_push){f, (float)(e.weight * (double)s->features[f].value * node->scale)};
+        } while (e.more);
+    }
+    return n;
+}
+
 int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                 size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
                 uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
@@ -597,11 +609,7 @@ int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t p
         step.probability = share_of(s, &w, c);
         forget_ranking(s);
         if (has_choice(&q, node, &w))
-            for (row_walk r = rows_of(node); next_row(p, s, &r);)
-                for (uint64_t e = r.entry; e < r.entry_end; e++)
-                    if (p->entry_child[e] == c && *n_pushes < max_pushes)
-                        pushes[(*n_pushes)++] = (qac_push){
-                            r.feature, (float)(p->entry_weight[e] * (double)s->features[r.feature].value * node->scale)};
+            *n_pushes += pushes_of(p, s, node, c, pushes + *n_pushes, max_pushes - *n_pushes);
         step.push_end = *n_pushes;
         steps[(*n_steps)++] = step;
         at = child_ref(t, node, c);

@@ -15,7 +15,7 @@ typedef struct {
     uint32_t k;
     uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
     /* What labels and nodes weigh: as the rankers learned it or, by popularity, their counts. */
-    const float *label_mass;
+    label_weights label_mass;
     const double *member_mass;
     const double *node_mass; /* NULL: the mass in the node */
     uint32_t root;     /* where the search begins: the first node with a choice */

@@ -23,16 +23,30 @@ static void add_labels(sample *s, const char *const *labels, uint32_t n, const f
     s->parts.label_text_size = size;
     s->parts.label_block = keep(s, "label_block", block, (n + 15) / 16 * sizeof *block);
     s->parts.tree.labels = n;
-    s->parts.tree.weight = keep(s, "weight", count, n * sizeof *count);
-    s->parts.count = keep(s, "count", count, n * sizeof *count);
+    s->parts.count = s->parts.tree.weight = keep(s, "count", count, n * sizeof *count);
     free(bytes);
     free(block);
     free_strings(&list);
 }
 
+/* Every label weighs its count: lengths make no difference. */
+static void add_lengths(sample *s, const char *const *labels, uint32_t n)
+{
+    uint8_t *length = allocate(n);
+    double factor[256];
+    for (uint32_t i = 0; i < n; i++)
+        length[i] = (uint8_t)strlen(labels[i]);
+    for (int i = 0; i < 256; i++)
+        factor[i] = 1;
+    s->parts.length = keep(s, "length", length, n);
+    s->parts.length_factor = KEEP(s, factor);
+    free(length);
+}
+
 static void add_vocabulary(sample *s)
 {
-    uint64_t hash[] = {qac_hash("x", 1, QAC_TERM_WORD), qac_hash("y", 1, QAC_TERM_WORD)}, slot_hash[4];
+    enum { BITS = 2 };
+    uint64_t hash[] = {qac_hash("x", 1, QAC_TERM_WORD), qac_hash("y", 1, QAC_TERM_WORD)};
     s->x = hash[0] > hash[1];
     s->y = !s->x;
     if (s->x) {
@@ -40,11 +54,33 @@ static void add_vocabulary(sample *s)
         hash[0] = hash[1];
         hash[1] = h;
     }
-    uint32_t slot_id[4];
+    uint32_t bucket_end[1 << BITS], key[2], place[2], kept;
     const float idf[] = {1, 1};
-    CHECK(qac_slots_build(hash, 2, slot_hash, slot_id, 4) == QAC_OK);
+    CHECK(qac_keys_build(hash, 2, BITS, bucket_end, key, place, &kept) == QAC_OK && kept == 2);
     s->parts.session_vocabulary = (qac_vocabulary){
-        .slot_hash = KEEP(s, slot_hash), .slot_id = KEEP(s, slot_id), .slots = 4, .idf = KEEP(s, idf), .terms = 2};
+        .keys = {.bucket_end = KEEP(s, bucket_end), .key = KEEP(s, key), .bits = BITS, .n = 2}, .idf = KEEP(s, idf)};
+}
+
+/* One row at the root and nodes 1 and 2 each; see test.h. */
+static void add_rows(sample *s)
+{
+    enum { NODES = 5, ROWS = 3, ENTRIES = 4 };
+    const uint32_t node_rows[NODES] = {1, 1, 1}, row_feature[ROWS] = {s->x, s->y, s->x};
+    const uint64_t row_end[ROWS] = {1, 2, 4};
+    const uint16_t child[ENTRIES] = {0, 1, 0, 1};
+    const int8_t weight[ENTRIES] = {127, 127, -127, 64};
+    uint8_t stream[64];
+    uint32_t node_blocks[NODES], block_feature[ROWS], block_begin[ROWS];
+    uint64_t blocks, size;
+    CHECK(qac_rows_bound(ROWS, ENTRIES) <= sizeof stream);
+    CHECK(qac_rows_encode(node_rows, NODES, row_feature, row_end, child, weight, stream, node_blocks, block_feature,
+                          block_begin, &blocks, &size) == QAC_OK);
+    CHECK(blocks == 3 && node_blocks[0] == 1 && node_blocks[1] == 1 && node_blocks[2] == 1 && node_blocks[3] == 0);
+    s->parts.rows = (qac_rows){.stream = keep(s, "rows", stream, size),
+                               .size = size,
+                               .block_feature = KEEP(s, block_feature),
+                               .block_begin = KEEP(s, block_begin),
+                               .blocks = blocks};
 }
 
 static const qac_vectorizer VECTORIZER = {
@@ -57,20 +93,21 @@ sample make_sample(void)
     const char *const labels[] = {"a", "ab", "abc", "abd", "abfgh", "abfgi", "bcde", "bcdf"};
     const float count[] = {1, 2, 4, 8, 16, 32, 64, 128};
     add_labels(&s, labels, 8, count);
+    add_lengths(&s, labels, 8);
     add_vocabulary(&s);
 
     const float steps = 127;
     const qac_node node[] = {
-        {.mass = 255, .lo = 0, .hi = 8, .child = 0, .n_children = 2, .row = 0, .n_rows = 1, .scale = 1 / steps},
-        {.mass = 63, .lo = 0, .hi = 6, .child = 2, .n_children = 2, .row = 1, .n_rows = 1, .scale = 2 / steps,
+        {.mass = 255, .lo = 0, .hi = 8, .child = 0, .n_children = 2, .block = 0, .n_blocks = 1, .scale = 1 / steps},
+        {.mass = 63, .lo = 0, .hi = 6, .child = 2, .n_children = 2, .block = 1, .n_blocks = 1, .scale = 2 / steps,
          .flags = QAC_NODE_CLUSTERS},
-        {.mass = 192, .lo = 6, .hi = 8, .n_children = 2, .row = 2, .n_rows = 1, .scale = 1 / steps,
+        {.mass = 192, .lo = 6, .hi = 8, .n_children = 2, .block = 2, .n_blocks = 1, .scale = 1 / steps,
          .flags = QAC_NODE_LEAF},
-        {.mass = 21, .lo = 0, .hi = 3, .n_children = 3, .row = 3, .flags = QAC_NODE_LEAF | QAC_NODE_CLUSTERED},
-        {.mass = 42, .lo = 3, .hi = 6, .n_children = 3, .row = 3, .flags = QAC_NODE_LEAF | QAC_NODE_CLUSTERED},
+        {.mass = 21, .lo = 0, .hi = 3, .n_children = 3, .block = 3, .flags = QAC_NODE_LEAF | QAC_NODE_CLUSTERED},
+        {.mass = 42, .lo = 3, .hi = 6, .n_children = 3, .block = 3, .flags = QAC_NODE_LEAF | QAC_NODE_CLUSTERED},
     };
     const uint32_t children[] = {1, 2, 3, 4}, members[] = {0, 2, 4, 1, 3, 5};
-    const double member_mass[] = {0, 1, 5, 21, 23, 31, 63}, node_count[] = {255, 63, 192, 21, 42};
+    const double member_mass[] = {0}, node_count[] = {255, 63, 192, 21, 42};
     s.parts.tree.node = KEEP(&s, node);
     s.parts.tree.nodes = 5;
     s.parts.tree.children = KEEP(&s, children);
@@ -80,16 +117,7 @@ sample make_sample(void)
     s.parts.member_mass = KEEP(&s, member_mass);
     s.parts.node_count = KEEP(&s, node_count);
     s.parts.member_count = keep(&s, "member_count", member_mass, sizeof member_mass);
-
-    const uint32_t row_feature[] = {s.x, s.y, s.x}, row_end[] = {1, 2, 4};
-    const uint16_t entry_child[] = {0, 1, 0, 1};
-    const int8_t entry_weight[] = {127, 127, -127, 64};
-    s.parts.row_feature = KEEP(&s, row_feature);
-    s.parts.row_end = KEEP(&s, row_end);
-    s.parts.rows = 3;
-    s.parts.entry_child = KEEP(&s, entry_child);
-    s.parts.entry_weight = KEEP(&s, entry_weight);
-    s.parts.entries = 4;
+    add_rows(&s);
     return s;
 }
 
@@ -117,6 +145,7 @@ sample make_wide_sample(uint32_t nodes)
     }
     const double none[] = {0};
     add_labels(&s, labels, n, count);
+    add_lengths(&s, labels, n);
     s.parts.tree.node = keep(&s, "node", node, (nodes + 1) * sizeof *node);
     s.parts.tree.nodes = nodes + 1;
     s.parts.tree.children = keep(&s, "children", children, nodes * sizeof *children);

@@ -122,7 +122,8 @@ static void test_against_plain(void)
         reading out[CORRECT_MOST];
         double mass[LABELS * ROOM];
         const char *at[ROOM];
-        const uint32_t found = correct_prefix(&strings, weight, typed, strlen(typed), lo, hi, out);
+        const label_weights weights = {.count = weight};
+        const uint32_t found = correct_prefix(&strings, &weights, typed, strlen(typed), lo, hi, out);
         const bool is_short = letters_of(typed, at) < CORRECT_SHORTEST;
         const uint32_t all = is_short ? 0 : plain_readings(labels, weight, n, typed, mass);
         CHECK(found == (all < CORRECT_MOST ? all : CORRECT_MOST));
@@ -150,6 +151,7 @@ static void test_limits(void)
     memcpy(typed, label, sizeof label);
     const char *const labels[] = {label}, *const others[] = {"b\xC3", "b\xC3\xA9\xA9\xA9\xA9\xA9", "b\xFF\xFF"};
     const float weight[] = {1, 1, 1};
+    const label_weights weights = {.count = weight};
     string_list list = make_strings(labels, 1);
     uint8_t bytes[2 * sizeof label];
     qac_label_block block;
@@ -158,19 +160,19 @@ static void test_limits(void)
     CHECK(qac_labels_encode(list.text, list.end, 1, bytes, &block, &size) == QAC_OK);
     qac_label_strings strings = {bytes, size, &block, 1};
     typed[CORRECT_LONGEST - 2] = 'b'; /* too many, or wrong */
-    CHECK(correct_prefix(&strings, weight, typed, CORRECT_LONGEST, 0, 0, out) == 2);
+    CHECK(correct_prefix(&strings, &weights, typed, CORRECT_LONGEST, 0, 0, out) == 2);
     CHECK(out[0].len + out[1].len == 2 * CORRECT_LONGEST - 1);
-    CHECK(correct_prefix(&strings, weight, typed, CORRECT_LONGEST + 1, 0, 0, out) == 0);
-    CHECK(correct_prefix(&strings, weight, "aba", 3, 0, 0, out) == 2);
-    CHECK(correct_prefix(&strings, weight, "ab", 2, 0, 0, out) == 0);
-    CHECK(correct_prefix(&strings, weight, "\xC3\xA9\xC3\xA9", 4, 0, 0, out) == 0);
+    CHECK(correct_prefix(&strings, &weights, typed, CORRECT_LONGEST + 1, 0, 0, out) == 0);
+    CHECK(correct_prefix(&strings, &weights, "aba", 3, 0, 0, out) == 2);
+    CHECK(correct_prefix(&strings, &weights, "ab", 2, 0, 0, out) == 0);
+    CHECK(correct_prefix(&strings, &weights, "\xC3\xA9\xC3\xA9", 4, 0, 0, out) == 0);
     free_strings(&list);
     list = make_strings(others, 3);
     CHECK(qac_labels_encode(list.text, list.end, 3, bytes, &block, &size) == QAC_OK);
     strings = (qac_label_strings){bytes, size, &block, 3};
     static const char *const prefixes[] = {"abc", "b\xC3z", "\xFF\xFF\xFF", "b\xFFz\xFF", "\xA9\xA9\xA9\xA9zzz", "bb\xC3\xA9"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        const uint32_t n = correct_prefix(&strings, weight, prefixes[i], strlen(prefixes[i]), 0, 0, out);
+        const uint32_t n = correct_prefix(&strings, &weights, prefixes[i], strlen(prefixes[i]), 0, 0, out);
         for (uint32_t j = 0; j < n; j++)
             CHECK(out[j].lo < out[j].hi && out[j].hi <= 3);
     }

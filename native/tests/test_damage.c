@@ -5,9 +5,12 @@
 
 static qac_node *nodes_of(sample *s) { return (qac_node *)s->parts.tree.node; }
 
-static void vocabulary_too_full(sample *s) { s->parts.session_vocabulary.slots = 2; }
-static void vocabulary_no_power_of_two(sample *s) { s->parts.session_vocabulary.slots = 3; }
-static void prefix_vocabulary_without_slots(sample *s) { s->parts.prefix_vocabulary.terms = 1; }
+static void vocabulary_of_one_bucket(sample *s) { s->parts.session_vocabulary.keys.bits = 0; }
+static void vocabulary_of_too_many_buckets(sample *s) { s->parts.session_vocabulary.keys.bits = 31; }
+static void prefix_vocabulary_without_buckets(sample *s) { s->parts.prefix_vocabulary.keys.n = 1; }
+static void factor_zero(sample *s) { ((double *)s->parts.length_factor)[255] = 0; }
+static void factor_infinite(sample *s) { ((double *)s->parts.length_factor)[0] = INFINITY; }
+static void factor_not_a_number(sample *s) { ((double *)s->parts.length_factor)[7] = NAN; }
 static void ngrams_of_nothing(sample *s) { s->parts.prefix.min_n = 0; }
 static void ngrams_backwards(sample *s) { s->parts.prefix.min_n = 2; }
 static void ngrams_too_long(sample *s) { s->parts.prefix.max_n = 65; }
@@ -27,8 +30,8 @@ static void backward_range(sample *s) { nodes_of(s)[2].lo = 9; }
 static void range_beyond_labels(sample *s) { nodes_of(s)[2].hi = 9; }
 static void range_beyond_members(sample *s) { nodes_of(s)[4].hi = 7; }
 static void no_children(sample *s) { nodes_of(s)[0].n_children = 0; }
-static void rows_beyond_the_end(sample *s) { nodes_of(s)[2].n_rows = 2; }
-static void rows_that_overflow(sample *s) { nodes_of(s)[2].row = UINT32_MAX; }
+static void blocks_beyond_the_end(sample *s) { nodes_of(s)[2].n_blocks = 2; }
+static void blocks_that_overflow(sample *s) { nodes_of(s)[2].block = UINT32_MAX; }
 static void no_mass(sample *s) { nodes_of(s)[3].mass = 0; }
 static void negative_mass(sample *s) { nodes_of(s)[3].mass = -1; }
 static void mass_not_a_number(sample *s) { nodes_of(s)[3].mass = NAN; }
@@ -76,10 +79,11 @@ static void length_scale_infinite(sample *s) { s->parts.composer.length_scale = 
 static void test_open(void)
 {
     void (*const damages[])(sample *) = {
-        vocabulary_too_full, vocabulary_no_power_of_two, prefix_vocabulary_without_slots, ngrams_of_nothing,
+        vocabulary_of_one_bucket, vocabulary_of_too_many_buckets, prefix_vocabulary_without_buckets, factor_zero,
+        factor_infinite, factor_not_a_number, ngrams_of_nothing,
         ngrams_backwards, ngrams_too_long, no_history, growing_with_age, age_not_a_number, growing_with_position,
         repeat_negative, repeat_too_large, repeat_not_a_number, no_such_loss, no_nodes, no_labels, too_many_labels, empty_range,
-        backward_range, range_beyond_labels, range_beyond_members, no_children, rows_beyond_the_end, rows_that_overflow,
+        backward_range, range_beyond_labels, range_beyond_members, no_children, blocks_beyond_the_end, blocks_that_overflow,
         no_mass, negative_mass, mass_not_a_number, leaf_with_fewer_children, children_beyond_the_end,
         children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
         node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,

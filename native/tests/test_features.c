@@ -74,11 +74,11 @@ static void test_batches(void)
     }
 }
 
-static void test_vocabulary(void)
+static void test_vectors(void)
 {
-    enum { TERMS = 100, SLOTS = 128 };
-    uint64_t hash[TERMS], slot_hash[SLOTS];
-    uint32_t slot_id[SLOTS];
+    enum { TERMS = 100, BITS = 4 };
+    uint64_t hash[TERMS];
+    uint32_t bucket_end[1 << BITS], key[TERMS], place[TERMS], kept;
     float idf[TERMS];
     for (uint32_t i = 0; i < TERMS; i++) {
         const char word[] = {'w', (char)('0' + i / 10), (char)('0' + i % 10)};
@@ -90,14 +90,9 @@ static void test_vocabulary(void)
         }
         idf[i] = 1 + (float)i;
     }
-    CHECK(qac_slots_build(hash, TERMS, slot_hash, slot_id, 100) == QAC_EINVAL);
-    CHECK(qac_slots_build(hash, TERMS, slot_hash, slot_id, 64) == QAC_EINVAL);
-    CHECK(qac_slots_build(hash, 0, slot_hash, slot_id, 0) == QAC_EINVAL);
-    const uint64_t twice[] = {5, 5};
-    CHECK(qac_slots_build(twice, 2, slot_hash, slot_id, 4) == QAC_EINVAL);
-    CHECK(qac_slots_build(hash, TERMS, slot_hash, slot_id, SLOTS) == QAC_OK);
+    CHECK(qac_keys_build(hash, TERMS, BITS, bucket_end, key, place, &kept) == QAC_OK && kept == TERMS);
 
-    const qac_vocabulary vocabulary = {slot_hash, slot_id, SLOTS, idf, TERMS};
+    const qac_vocabulary vocabulary = {.keys = {.bucket_end = bucket_end, .key = key, .bits = BITS, .n = TERMS}, .idf = idf};
     bool seen[TERMS] = {false};
     qac_feature out[QAC_MAX_TERMS];
     uint32_t n;
@@ -109,7 +104,7 @@ static void test_vocabulary(void)
         seen[out[0].id] = true;
     }
     CHECK(qac_vectorize(&WORDS, &vocabulary, "v00", 3, out, &n) == QAC_OK && n == 0);
-    const qac_vocabulary none = {NULL, NULL, 0, NULL, 0};
+    const qac_vocabulary none = {0};
     CHECK(qac_vectorize(&WORDS, &none, "w00", 3, out, &n) == QAC_OK && n == 0);
 
     /* 3-4-5: of equal counts, idfs 3 and 4 make the vector (0.6, 0.8). */
@@ -129,11 +124,6 @@ static void test_vocabulary(void)
         }
     }
     CHECK(found);
-
-    /* A damaged table without a free slot, and with ids that do not exist, ends the look-up all the same. */
-    for (uint32_t i = 0; i < SLOTS; i++)
-        slot_id[i] = i % 2 ? TERMS + i : 0;
-    CHECK(qac_vectorize(&WORDS, &vocabulary, "unknown words", 13, out, &n) == QAC_OK && n == 0);
 }
 
 static void test_refusals(void)
@@ -151,7 +141,7 @@ static void test_refusals(void)
     wrong[4].age_decay = 1.5f;
     wrong[5].age_decay = NAN;
     wrong[6].position_decay = -1;
-    const qac_vocabulary none = {NULL, NULL, 0, NULL, 0};
+    const qac_vocabulary none = {0};
     const uint64_t end = 1, backwards[] = {1, 0};
     qac_feature out[16];
     uint32_t id[16];
@@ -162,6 +152,12 @@ static void test_refusals(void)
         CHECK(qac_vectorize_batch(&wrong[i], &none, "a", &end, 1, id, count, 16, row_end) == QAC_EINVAL);
     }
     CHECK(qac_terms_batch(&WORDS, "a", backwards, 2, hash, count, 16, row_end) == QAC_EINVAL);
+    const uint64_t hash_twice[] = {5, 5};
+    uint64_t slot_hash[4];
+    uint32_t slot_id[4];
+    CHECK(qac_slots_build(hash_twice, 2, slot_hash, slot_id, 4) == QAC_EINVAL);
+    CHECK(qac_slots_build(hash_twice, 1, slot_hash, slot_id, 3) == QAC_EINVAL);
+    CHECK(qac_slots_build(hash_twice, 2, slot_hash, slot_id, 2) == QAC_EINVAL);
     CHECK(qac_vectorize_batch(&WORDS, &none, "a", backwards, 2, id, count, 16, row_end) == QAC_EINVAL);
 }
 
@@ -183,7 +179,7 @@ void test_features(void)
 {
     test_golden();
     test_batches();
-    test_vocabulary();
+    test_vectors();
     test_refusals();
     test_too_many_terms();
 }

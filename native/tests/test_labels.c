@@ -197,7 +197,8 @@ static void test_noise(void)
         float weight[48];
         for (int i = 0; i < 48; i++)
             weight[i] = 1;
-        const uint32_t found = correct_prefix(&strings, weight, "\x01\x02\x03", 3, 0, 0, readings);
+        const label_weights weights = {.count = weight};
+        const uint32_t found = correct_prefix(&strings, &weights, "\x01\x02\x03", 3, 0, 0, readings);
         for (uint32_t i = 0; i < found; i++)
             CHECK(readings[i].lo < readings[i].hi && readings[i].hi <= strings.n);
         free(bytes);

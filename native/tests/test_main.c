@@ -32,7 +32,8 @@ int main(void)
         const char *name;
         void (*run)(void);
     } suites[] = {
-        {"text", test_text},       {"labels", test_labels},   {"features", test_features}, {"training", test_training},
+        {"text", test_text},       {"labels", test_labels},   {"features", test_features}, {"vocabulary", test_vocabulary},
+        {"rows", test_rows},       {"training", test_training},
         {"search", test_search},   {"ngrams", test_ngrams},   {"spelling", test_spelling}, {"compose", test_compose},
         {"correct", test_correct}, {"damage", test_damage},   {"allocation", test_allocation},
     };

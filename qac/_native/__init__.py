@@ -19,6 +19,7 @@ from qac._native.base import (
     MAX_LABEL_BYTES,
     MAX_TERMS,
     MAX_THREADS,
+    MEMBER_BLOCK,
     NO_ID,
     NODE,
     NODE_CLUSTERED,
@@ -39,8 +40,17 @@ from qac._native.base import (
     NativeError,
 )
 from qac._native.composer import ComposerArrays, NgramArrays
-from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
+from qac._native.features import (
+    VectorizerConfig,
+    Vocabulary,
+    build_keys,
+    build_slots,
+    build_vocabulary,
+    terms,
+    vectorize,
+)
 from qac._native.model import Feature, Model, ModelArrays, Step
+from qac._native.rows import RowArrays, count_weights, encode_rows
 from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, encode_labels, plain_strings, word_slots
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
@@ -60,6 +70,7 @@ __all__ = [
     "MAX_LABEL_BYTES",
     "MAX_TERMS",
     "MAX_THREADS",
+    "MEMBER_BLOCK",
     "NODE",
     "NODE_CLUSTERED",
     "NODE_CLUSTERS",
@@ -85,16 +96,20 @@ __all__ = [
     "NativeError",
     "NgramArrays",
     "RankerArrays",
+    "RowArrays",
     "Step",
     "TrainingState",
     "TreeArrays",
     "VectorizerConfig",
     "Vocabulary",
+    "build_keys",
     "build_slots",
     "build_vocabulary",
     "common_prefixes",
+    "count_weights",
     "decode_label",
     "encode_labels",
+    "encode_rows",
     "terms",
     "train",
     "vectorize",

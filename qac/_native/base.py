@@ -31,6 +31,7 @@ RECALLED: Final[int] = lib.QAC_RECALLED
 TERM_BIAS: Final[int] = lib.QAC_TERM_BIAS
 LOSSES: Final[dict[str, int]] = {"softmax": lib.QAC_LOSS_SOFTMAX, "hinge": lib.QAC_LOSS_HINGE}
 MAX_TERMS: Final[int] = lib.QAC_MAX_TERMS
+MEMBER_BLOCK: Final[int] = lib.QAC_MEMBER_BLOCK
 MAX_AGE: Final[int] = lib.QAC_MAX_AGE
 MAX_K: Final[int] = lib.QAC_MAX_K
 MAX_THREADS: Final[int] = lib.QAC_MAX_THREADS
@@ -48,8 +49,8 @@ NODE: Final = np.dtype(
         ("hi", "<u4"),
         ("child", "<u4"),
         ("n_children", "<u4"),
-        ("row", "<u4"),
-        ("n_rows", "<u4"),
+        ("block", "<u4"),
+        ("n_blocks", "<u4"),
         ("scale", "<f4"),
         ("flags", "<u4"),
     ]

@@ -68,10 +68,10 @@ def _term_capacity(config: VectorizerConfig, documents: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """``qac_vocabulary``: a hash table from terms to ids, and the ids' inverse document frequencies."""
+    """``qac_vocabulary``: a table of keys, places being ids, and the ids' inverse document frequencies."""
 
-    slot_hash: U64
-    slot_id: U32
+    bucket_end: U32
+    key: U32
     idf: F32
 
     def __len__(self) -> int:
@@ -94,20 +94,48 @@ def build_slots(hashes: U64) -> tuple[U64, U32]:
     return slot_hash, slot_id
 
 
+def build_keys(hashes: U64) -> tuple[U32, U32, U32]:
+    """Return ``(bucket_end, key, place)``, the table of distinct, ascending ``hashes``.
+
+    ``place`` says where in ``hashes`` each key stands. Of hashes that the table cannot tell apart the first has a key.
+    """
+    bits = lib.qac_keys_bits(len(hashes))
+    bucket_end, key, place = (np.empty(n, np.uint32) for n in (1 << bits, len(hashes), len(hashes)))
+    kept = ffi.new("uint32_t *")
+    check(
+        lib.qac_keys_build(
+            pointer("uint64_t[]", np.ascontiguousarray(hashes)),
+            len(hashes),
+            bits,
+            pointer("uint32_t[]", bucket_end),
+            pointer("uint32_t[]", key),
+            pointer("uint32_t[]", place),
+            kept,
+        )
+    )
+    return bucket_end, key[: kept[0]].copy(), place[: kept[0]].copy()
+
+
+def keys_fields(bucket_end: U32, key: U32, ids: U32 | None = None) -> dict[str, Any]:
+    """Return the fields of a ``qac_keys``; they keep the arrays alive."""
+    return {
+        "bucket_end": pointer("uint32_t[]", bucket_end),
+        "key": pointer("uint32_t[]", key),
+        "id": ffi.NULL if ids is None else pointer("uint32_t[]", ids),
+        "bits": max(1, len(bucket_end)).bit_length() - 1,
+        "n": len(key),
+    }
+
+
 def build_vocabulary(hashes: U64, idf: F32) -> Vocabulary:
-    """Return the vocabulary of distinct, ascending ``hashes``: the id of a term is its rank."""
-    return Vocabulary(*build_slots(hashes), np.ascontiguousarray(idf, np.float32))
+    """Return the vocabulary of distinct, ascending ``hashes``; terms that count as one have the first one's ``idf``."""
+    bucket_end, key, place = build_keys(hashes)
+    return Vocabulary(bucket_end, key, np.ascontiguousarray(idf[place], np.float32))
 
 
 def vocabulary_fields(v: Vocabulary) -> dict[str, Any]:
     """Return the fields of a ``qac_vocabulary``; they keep the arrays alive."""
-    return {
-        "slot_hash": pointer("uint64_t[]", v.slot_hash),
-        "slot_id": pointer("uint32_t[]", v.slot_id),
-        "slots": len(v.slot_hash),
-        "idf": pointer("float[]", v.idf),
-        "terms": len(v.idf),
-    }
+    return {"keys": keys_fields(v.bucket_end, v.key), "idf": pointer("float[]", v.idf)}
 
 
 def vectorize(config: VectorizerConfig, vocabulary: Vocabulary, documents: Sequence[str]) -> tuple[U64, U32, F32]:

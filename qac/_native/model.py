@@ -15,20 +15,18 @@ from qac._native._core import ffi, lib
 from qac._native.base import (
     F32,
     F64,
-    I8,
     LOSSES,
     MAX_LABEL_BYTES,
     MAX_TERMS,
     NO_ID,
     U8,
-    U16,
-    U32,
     U64,
     check,
     pointer,
 )
 from qac._native.composer import ComposerArrays, composer_fields
 from qac._native.features import VectorizerConfig, Vocabulary, vectorizer_struct, vocabulary_fields
+from qac._native.rows import RowArrays, rows_fields
 from qac._native.training import TreeArrays, tree_fields
 
 
@@ -41,22 +39,25 @@ class ModelArrays:
     session_vocabulary: Vocabulary
     prefix_vocabulary: Vocabulary
     tree: TreeArrays
-    member_mass: F64
     count: F32
+    length: U8
+    length_factor: F64
     node_count: F64
+    member_mass: F64
     member_count: F64
     label_text: U8
     label_block: npt.NDArray[np.void]
-    row_feature: U32
-    row_end: U32
-    entry_child: U16
-    entry_weight: I8
+    rows: RowArrays
     repeat_weight: float
     recall: Sequence[float]
     loss: Literal["softmax", "hinge"] = "softmax"
     filters: bool = False
     """Whether the prefix filters answers, rather than constraining the search."""
     composer: ComposerArrays | None = None
+
+    def weights(self) -> F32:
+        """Return what each label weighs in a session: its count times its length's factor."""
+        return (self.count * self.length_factor[self.length]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +128,18 @@ class Model:
         arrays_of_parts = {
             "member_mass": pointer("double[]", arrays.member_mass),
             "count": pointer("float[]", arrays.count),
+            "length": pointer("uint8_t[]", arrays.length),
+            "length_factor": pointer("double[]", arrays.length_factor),
             "node_count": pointer("double[]", arrays.node_count),
             "member_count": pointer("double[]", arrays.member_count),
             "label_text": pointer("uint8_t[]", arrays.label_text),
             "label_block": pointer("qac_label_block[]", arrays.label_block),
-            "row_feature": pointer("uint32_t[]", arrays.row_feature),
-            "row_end": pointer("uint32_t[]", arrays.row_end),
-            "entry_child": pointer("uint16_t[]", arrays.entry_child),
-            "entry_weight": pointer("int8_t[]", arrays.entry_weight),
         }
         for name, array in arrays_of_parts.items():
             setattr(parts, name, array)
         parts.label_text_size = len(arrays.label_text)
-        parts.rows = len(arrays.row_feature)
-        parts.entries = len(arrays.entry_child)
+        rows = rows_fields(arrays.rows)
+        parts.rows = rows
         parts.repeat_weight = arrays.repeat_weight
         parts.recall = list(arrays.recall)
         parts.loss = LOSSES[arrays.loss]
@@ -149,7 +148,7 @@ class Model:
         composer = composer_fields(arrays.composer) if arrays.composer else None
         if composer:
             parts.composer = composer
-        self._keep = (tree, session_vocabulary, prefix_vocabulary, arrays_of_parts, composer)
+        self._keep = (tree, session_vocabulary, prefix_vocabulary, arrays_of_parts, rows, composer)
         out = ffi.new("qac_model **")
         check(lib.qac_model_open(parts, out))
         self._handle = ffi.gc(out[0], lib.qac_model_close)

@@ -16,12 +16,13 @@ from qac._native.base import F32, LOSSES, U16, U32, U64, check, pointer
 
 @dataclass(frozen=True)
 class TreeArrays:
-    """``qac_tree``."""
+    """``qac_tree``. ``weight`` is there in training alone."""
 
     node: npt.NDArray[Any]
     children: U32
     members: U32
-    weight: F32
+    labels: int
+    weight: F32 | None = None
 
 
 def tree_fields(t: TreeArrays) -> dict[str, Any]:
@@ -30,9 +31,9 @@ def tree_fields(t: TreeArrays) -> dict[str, Any]:
         "node": ffi.cast("qac_node *", pointer("char[]", t.node.view(np.uint8))),
         "children": pointer("uint32_t[]", t.children),
         "members": pointer("uint32_t[]", t.members),
-        "weight": pointer("float[]", t.weight),
+        "weight": ffi.NULL if t.weight is None else pointer("float[]", t.weight),
         "nodes": len(t.node),
-        "labels": len(t.weight),
+        "labels": t.labels,
         "n_children": len(t.children),
         "n_members": len(t.members),
     }
@@ -92,6 +93,8 @@ def train(
 
     When ``watch`` (or a signal, as Ctrl-C) raises, training is cancelled, waited for, and the exception goes on.
     """
+    assert tree.weight is not None
+    assert len(tree.weight) == tree.labels
     fields_of_tree = tree_fields(tree)
     c_tree = ffi.new("qac_tree *", fields_of_tree)
     example_fields = {

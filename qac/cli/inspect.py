@@ -81,7 +81,7 @@ def describe(model: LoadedModel) -> dict[str, Any]:
             "fan_out": spread(node["n_children"][~leaf]),
             "leaf_size": spread(node["n_children"][leaf]),
         },
-        "weights": len(model.arrays.entry_weight),
+        "weights": model.meta["weights"],
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qac import _native
-from qac._native import CHILD_LABEL, NODE_CLUSTERED, NODE_CLUSTERS, NODE_LEAF, TreeArrays
+from qac._native import CHILD_LABEL, MEMBER_BLOCK, NODE_CLUSTERED, NODE_CLUSTERS, NODE_LEAF, TreeArrays
 
 Labels = range | npt.NDArray[np.uint32]
 """A node's labels, ascending: a range, or an array where they are not one."""
@@ -46,7 +46,7 @@ class LabelTree:
     @property
     def n_labels(self) -> int:
         """Number of labels."""
-        return len(self.arrays.weight)
+        return self.arrays.labels
 
     def labels(self, node: int) -> npt.NDArray[np.uint32]:
         """Return the labels under a node, ascending."""
@@ -68,8 +68,12 @@ class LabelTree:
         return [~int(ref & (CHILD_LABEL - 1)) if ref & CHILD_LABEL else int(ref) for ref in refs]
 
     def member_totals(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Return the running sum of ``values`` (one per label) in the order of members: shape (members + 1,)."""
-        return np.concatenate([[0.0], np.cumsum(values[self.arrays.members], dtype=np.float64)])
+        """Return the sum of ``values`` (one per label) over the members before every MEMBER_BLOCK-th, from 0 on.
+
+        Shape (members // MEMBER_BLOCK + 1,).
+        """
+        sums = np.cumsum(values[self.arrays.members], dtype=np.float64)
+        return np.concatenate([[0.0], sums[MEMBER_BLOCK - 1 :: MEMBER_BLOCK]])
 
     def node_totals(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return for each node the sum of its labels' ``values``: shape (nodes,).
@@ -177,6 +181,7 @@ class TreeBuilder:
                 node=np.array(self.nodes, dtype=_native.NODE),
                 children=np.array(self.children, dtype=np.uint32),
                 members=np.concatenate(self.members) if self.members else np.empty(0, np.uint32),
+                labels=n,
                 weight=self.weights,
             )
         )

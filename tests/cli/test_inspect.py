@@ -35,7 +35,7 @@ def test_description_as_json(inspect, model_path, completer):
 def test_description_for_people(inspect, model_path, completer):
     out = inspect().out
     assert out.startswith(f"{model_path}: {len(completer)} queries, ")
-    for word in ("labels.text", "ranker.weight", "index hybrid, depth 2", "level", "children of inner nodes"):
+    for word in ("labels.text", "ranker.rows", "index hybrid, depth 2", "level", "children of inner nodes"):
         assert word in out
 
 
