@@ -103,9 +103,6 @@ int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t
 int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *doc_end, uint64_t docs, uint64_t *hash,
                     float *count, uint64_t capacity, uint64_t *row_end);
 
-/* Fills a table for `n` hashes: id = place in `hash`. slots: a power of two > n. QAC_EINVAL when two are equal. */
-int qac_slots_build(const uint64_t *hash, uint32_t n, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots);
-
 /* How many bits make buckets of 4 to 8 keys for `n` hashes. */
 uint32_t qac_keys_bits(uint32_t n);
 
@@ -300,9 +297,7 @@ typedef struct {
     uint64_t word_text_size;
     const uint32_t *word_end;   /* [word.words] where each ends in word_text */
     const uint8_t *word_length; /* [word.words] in code points, at most 255 */
-    const uint64_t *word_slot_hash; /* from a word's hash (qac_word_hash) to its number */
-    const uint32_t *word_slot_id;
-    uint64_t word_slots;
+    qac_keys word_keys;         /* from a word's hash (qac_word_hash) to its number */
     const double *unigram_sum;  /* [word.words + 1] running sum of unigram, from 0 */
     const uint32_t *frequent;   /* [n_frequent] words of the largest unigram probability, best first */
     uint32_t n_frequent;
@@ -338,6 +333,7 @@ typedef struct {
     const uint8_t *length;       /* [labels] in code points, at most 255 */
     const double *length_factor; /* [256] */
     const double *node_count;    /* [nodes] sum of its labels' counts, as the node's mass is of their weights */
+    const float *top_weight, *top_count; /* [nodes] no label of the node has more */
     const double *member_mass, *member_count; /* [n_members / QAC_MEMBER_BLOCK + 1] sums over the members before every
                                                  QAC_MEMBER_BLOCK-th, of weights and of counts */
     const uint8_t *label_text;   /* front-coded strings */

@@ -66,6 +66,7 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
     count, length = file.array("labels.count", "<f4"), file.array("labels.length", "<u1")
     length_factor = file.array("labels.length_factor", "<f8")
     node = file.array("tree.node", _native.NODE)
+    tops = [file.array(f"tree.top_{of}", "<f4") for of in ("weight", "count")]
     node_count, member_count = file.array("tree.node_count", "<f8"), file.array("tree.member_count", "<f8")
     block = file.array("labels.block", _native.LABEL_BLOCK)
     members = file.array("tree.members", "<u4")
@@ -84,6 +85,7 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         (len(length), len(count)),
         (len(length_factor), 256),
         (len(node_count), len(node)),
+        *((len(top), len(node)) for top in tops),
         *((len(sums), len(members) // _native.MEMBER_BLOCK + 1) for sums in (member_mass, member_count)),
         (len(block_begin), len(block_feature)),
         *((len(v.key), len(v.idf)) for v in vocabularies),
@@ -104,6 +106,8 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         length=length,
         length_factor=length_factor,
         node_count=node_count,
+        top_weight=tops[0],
+        top_count=tops[1],
         member_mass=member_mass,
         member_count=member_count,
         label_text=file.array("labels.text", "<u1"),
@@ -135,8 +139,9 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
         word_text=file.array("composer.word_text", "<u1"),
         word_end=file.array("composer.word_end", "<u4"),
         word_length=file.array("composer.word_length", "<u1"),
-        word_slot_hash=file.array("composer.slot_hash", "<u8"),
-        word_slot_id=file.array("composer.slot_id", "<u4"),
+        word_bucket_end=file.array("composer.bucket_end", "<u4"),
+        word_key=file.array("composer.key", "<u4"),
+        word_id=file.array("composer.id", "<u4"),
         unigram_sum=file.array("composer.unigram_sum", "<f8"),
         frequent=file.array("composer.frequent", "<u4"),
         alphabet=file.array("composer.alphabet", "<u4"),
@@ -150,7 +155,7 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
     _require_equal(
         (len(c.word_end), words),
         (len(c.word_length), words),
-        (len(c.word_slot_id), len(c.word_slot_hash)),
+        (len(c.word_id), len(c.word_key)),
         (len(c.unigram_sum), words + 1),
         (len(c.association_end), words),
         (len(c.association_weight), len(c.association)),

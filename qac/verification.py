@@ -94,9 +94,8 @@ def _verify_composer(c: ComposerArrays, require: _Require) -> None:
     text = c.word_text.tobytes()
     words = _read_strings("word", lambda i: text[ends[i] : ends[i + 1]].decode(), n, require)
     require(np.array_equal(c.word_length, _lengths(words)), "a word's length is not that")
-    slot_hash, slot_id = _native.word_slots(words)
     require(
-        np.array_equal(c.word_slot_hash, slot_hash) and np.array_equal(c.word_slot_id, slot_id),
+        all(map(np.array_equal, (c.word_bucket_end, c.word_key, c.word_id), _native.word_keys(words))),
         "the table of words does not name each once",
     )
     require(_ascends(c.alphabet), "the alphabet does not ascend")

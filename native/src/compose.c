@@ -544,7 +544,7 @@ static bool check_ngrams(const qac_ngrams *g)
 
 bool compose_check(const qac_composer *c)
 {
-    if (!check_ngrams(&c->word) || !check_ngrams(&c->character) || (c->word_slots & (c->word_slots - 1)))
+    if (!check_ngrams(&c->word) || !check_ngrams(&c->character) || !qac_keys_are_valid(&c->word_keys))
         return false;
     for (int i = 0; i < QAC_MAX_AGE; i++)
         if (!(c->older[i] >= 0 && c->older[i] <= 1))

@@ -63,17 +63,6 @@ static inline uint64_t qac_hash(const char *s, size_t n, uint64_t seed)
     return h;
 }
 
-/* Id of a hash in an open-addressing table of `slots` (a power of two, or 0), or QAC_NO_ID. Bounded by the table's size,
- * so that a damaged file without a free slot cannot hold us here. */
-static inline uint32_t qac_slot_find(const uint64_t *slot_hash, const uint32_t *slot_id, uint64_t slots, uint64_t hash)
-{
-    uint64_t at = hash & (slots - 1);
-    for (uint64_t tries = 0; tries < slots; at = (at + 1) & (slots - 1), tries++)
-        if (slot_id[at] == QAC_NO_ID || slot_hash[at] == hash)
-            return slot_id[at];
-    return QAC_NO_ID;
-}
-
 /* First of a[begin..end) that is >= x, or end. Without branches but the loop's: where x stands cannot be guessed, and a
  * wrong guess costs more than the comparison. */
 static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32_t end, uint32_t x)
@@ -194,6 +183,12 @@ bool qac_vectorizer_is_valid(const qac_vectorizer *v);
 
 /* Id of a hash, or QAC_NO_ID (vocabulary.c). */
 uint32_t qac_keys_find(const qac_keys *k, uint64_t hash);
+
+/* Are a table's sizes such that look-ups stay within it? */
+static inline bool qac_keys_are_valid(const qac_keys *k)
+{
+    return k->n == 0 || (k->bits >= 1 && k->bits <= QAC_MAX_BITS);
+}
 
 /* What labels weigh: their counts or, where `length` is there, their counts times a factor for their lengths. */
 typedef struct {

@@ -180,25 +180,6 @@ int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *d
     return QAC_OK;
 }
 
-int qac_slots_build(const uint64_t *hash, uint32_t n, uint64_t *slot_hash, uint32_t *slot_id, uint64_t slots)
-{
-    if (slots <= n || (slots & (slots - 1)))
-        return QAC_EINVAL;
-    for (uint64_t i = 0; i < slots; i++) {
-        slot_hash[i] = 0;
-        slot_id[i] = QAC_NO_ID;
-    }
-    for (uint32_t id = 0; id < n; id++) {
-        uint64_t at = hash[id] & (slots - 1);
-        for (; slot_id[at] != QAC_NO_ID; at = (at + 1) & (slots - 1))
-            if (slot_hash[at] == hash[id])
-                return QAC_EINVAL;
-        slot_hash[at] = hash[id];
-        slot_id[at] = id;
-    }
-    return QAC_OK;
-}
-
 static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,
                           term *buffer, qac_feature *out)
 {

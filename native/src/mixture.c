@@ -69,8 +69,7 @@ uint32_t word_number(request *r, const char *text, size_t len)
 {
     const qac_composer *c = r->c;
     const slice its = {text, len};
-    const uint32_t known =
-        qac_slot_find(c->word_slot_hash, c->word_slot_id, c->word_slots, qac_hash(text, len, QAC_TERM_WORD));
+    const uint32_t known = qac_keys_find(&c->word_keys, qac_hash(text, len, QAC_TERM_WORD));
     if (known < c->word.words && is_same(vocabulary_text(c, known), its))
         return known;
     if (len > QAC_MAX_COMPOSED)

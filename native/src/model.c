@@ -8,8 +8,6 @@
 #include "compose.h"
 #include "model.h"
 
-static bool check_keys(const qac_keys *k) { return k->n == 0 || (k->bits >= 1 && k->bits <= QAC_MAX_BITS); }
-
 static bool check_factors(const double *factor)
 {
     for (int i = 0; i < 256; i++)
@@ -67,7 +65,7 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
 {
     uint32_t max_children;
     if (!qac_vectorizer_is_valid(&parts->session) || !qac_vectorizer_is_valid(&parts->prefix) ||
-        !check_keys(&parts->session_vocabulary.keys) || !check_keys(&parts->prefix_vocabulary.keys) ||
+        !qac_keys_are_valid(&parts->session_vocabulary.keys) || !qac_keys_are_valid(&parts->prefix_vocabulary.keys) ||
         !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_recall(parts->recall) ||
         !check_factors(parts->length_factor) || parts->loss > QAC_LOSS_HINGE || !check_tree(parts, &max_children) ||
         !compose_check(&parts->composer))

@@ -13,7 +13,8 @@ struct qac_model {
 /* A node waiting to be expanded. Its probability is lift * (mass of its labels in range): the session changes the lift,
  * mass alone leaves it as it is, bit for bit, so that without a session scores are exactly proportional to counts. */
 typedef struct {
-    double probability, lift;
+    double bound;  /* no label of the node scores more: its probability, or less */
+    double lift;
     uint32_t node; /* or, where labels wait in a beam, a label with QAC_CHILD_LABEL */
 } frontier_item;
 

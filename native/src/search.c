@@ -7,7 +7,8 @@
  *
  * m_c: mass of the child's labels in the range; z_c: the ranker's weights for the child times the session's features.
  * Where one child matches, no ranker runs. A label's score is the product along its path, so it never exceeds that of any
- * node above it: taking nodes off a priority queue until none can beat the k-th answer is exact.
+ * node above it: taking nodes off a priority queue until none can beat the k-th answer is exact. Without features all goes
+ * by mass, and no label of a node scores more than the one of most mass.
  *
  * Hinge rankers know no shares: each child's factor is exp(-max(0, 1 - z)^3), whatever the others'. It is at most 1, so
  * all the above holds. As published, such a search goes everywhere, and what does not start with the prefix is left out
@@ -207,8 +208,6 @@ static double threshold(const search *q) { return q->s->n_top == q->k ? q->s->to
 static void offer(const search *q, uint32_t label, double score)
 {
     qac_scratch *s = q->s;
-    if (s->n_top == q->k && score < s->top[q->k - 1].score) /* most of a leaf's labels */
-        return;
     if (label < q->lo || label >= q->hi)
         return;
     if (label == q->repeated)
@@ -234,7 +233,7 @@ static void offer(const search *q, uint32_t label, double score)
 
 static bool sooner(const frontier_item *a, const frontier_item *b)
 {
-    return a->probability != b->probability ? a->probability > b->probability : a->node < b->node;
+    return a->bound != b->bound ? a->bound > b->bound : a->node < b->node;
 }
 
 static int push(qac_scratch *s, frontier_item item)
@@ -315,16 +314,23 @@ static choice weigh(const search *q, const qac_node *node)
     choice w = {0};
     const label_weights label_mass = q->label_mass;
     eligible(q, node, &w.first, &w.last);
+    const uint32_t *members = node->flags & QAC_NODE_CLUSTERED ? t->members + node->lo : NULL;
     for (uint32_t c = w.first; c < w.last; c++) {
-        const uint32_t ref = child_ref(t, node, c), label = label_of(ref);
-        if (!(ref & QAC_CHILD_LABEL))
-            s->mass[c] = node_mass(q, ref);
-        else
-            s->mass[c] = label >= q->from && label < q->to ? label_weight(&label_mass, label) : 0;
-        w.mass += s->mass[c];
-        w.matching += s->mass[c] > 0;
+        double mass;
+        if (node->flags & QAC_NODE_LEAF) { /* all of them are in range */
+            mass = label_weight(&q->label_mass, members ? members[c] : node->lo + c);
+        } else {
+            const uint32_t ref = t->children[node->child + c], label = label_of(ref);
+            if (!(ref & QAC_CHILD_LABEL))
+                mass = node_mass(q, ref);
+            else
+                mass = label >= q->from && label < q->to ? label_weight(&q->label_mass, label) : 0;
+        }
+        s->mass[c] = mass;
+        w.mass += mass;
+        w.matching += mass > 0;
     }
-    if (has_choice(q, node, &w))
+    if (!q->by_mass && has_choice(q, node, &w))
         rank_children(q, node, w.first, w.last);
     if (q->hinge && node->n_children > 1) {
         weigh_by_hinge(s, &w);
@@ -364,16 +370,22 @@ static int expand(const search *q, frontier_item item, bool heap)
     const double factor = s->n_touched == 0 ? item.lift : w.total > 0 ? item.lift * (w.mass / w.total) : 0;
     const bool holds_labels = !heap && q->filters && !(node->flags & QAC_NODE_LEAF);
     int status = QAC_OK;
+    double least = threshold(q);
     for (uint32_t c = w.first; c < w.last && !status; c++) {
-        if (!(s->mass[c] > 0))
+        const double lift = s->is_touched[c] ? factor * s->z[c] : factor, probability = lift * s->mass[c];
+        if (!(probability * SLACK >= least) || !(s->mass[c] > 0))
             continue;
         const uint32_t ref = child_ref(t, node, c);
-        const double lift = s->is_touched[c] ? factor * s->z[c] : factor;
-        const double probability = lift * s->mass[c];
         if (ref & QAC_CHILD_LABEL && !holds_labels) {
             offer(q, label_of(ref), probability);
-        } else if (probability * SLACK >= threshold(q)) {
-            status = push(s, (frontier_item){probability, lift, ref});
+            least = threshold(q);
+            continue;
+        }
+        frontier_item x = {probability, lift, ref};
+        if (heap && q->by_mass && lift * q->label_top[ref] < probability)
+            x.bound = lift * q->label_top[ref];
+        if (x.bound * SLACK >= least) {
+            status = push(s, x);
             if (!status && heap)
                 sift_up(s->frontier, s->n_frontier - 1);
         }
@@ -387,7 +399,7 @@ static int best_first(const search *q, frontier_item root)
     int status = push(q->s, root);
     while (!status && q->s->n_frontier) {
         const frontier_item item = pop(q->s);
-        if (item.probability * SLACK < threshold(q))
+        if (item.bound * SLACK < threshold(q))
             break;
         status = expand(q, item, true);
     }
@@ -418,7 +430,7 @@ static int beam_search(const search *q, frontier_item root, uint32_t width)
             if (!all_wait && waits(q, item.node))
                 status = push(s, item);
             else if (item.node & QAC_CHILD_LABEL)
-                offer(q, label_of(item.node), item.probability);
+                offer(q, label_of(item.node), item.bound);
             else
                 status = expand(q, item, false);
         }
@@ -451,6 +463,7 @@ int search_start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         .label_mass = {p->count, popular ? NULL : p->length, p->length_factor},
         .member_mass = popular ? p->member_count : p->member_mass,
         .node_mass = popular ? p->node_count : NULL,
+        .label_top = popular ? p->top_count : p->top_weight,
     };
     s->n_features = 0;
     if (!popular) {
@@ -458,6 +471,7 @@ int search_start(search *q, const qac_model *m, qac_scratch *s, const char *pref
         if (status)
             return status;
     }
+    q->by_mass = s->n_features == 0 && !q->hinge;
     if (session_len && p->repeat_weight < 1) {
         size_t begin;
         const size_t len = last_text(session, session_len, &begin);

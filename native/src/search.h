@@ -11,6 +11,7 @@ typedef struct {
     uint32_t lo, hi;   /* labels that may be answers: those that start with the prefix, or with one like it */
     uint32_t from, to; /* labels that the search goes to: the same or, where the model filters, all */
     bool filters;      /* the prefix selects among what is found, not where the search goes */
+    bool by_mass;      /* the request has no features */
     bool hinge;        /* scores come from hinge rankers; else children share their node's probability */
     uint32_t k;
     uint32_t repeated; /* label of the last query itself, or QAC_NO_ID */
@@ -18,6 +19,7 @@ typedef struct {
     label_weights label_mass;
     const double *member_mass;
     const double *node_mass; /* NULL: the mass in the node */
+    const float *label_top;  /* no label of a node has more */
     uint32_t root;     /* where the search begins: the first node with a choice */
 } search;
 

@@ -44,14 +44,13 @@ from qac._native.features import (
     VectorizerConfig,
     Vocabulary,
     build_keys,
-    build_slots,
     build_vocabulary,
     terms,
     vectorize,
 )
 from qac._native.model import Feature, Model, ModelArrays, Step
 from qac._native.rows import RowArrays, count_weights, encode_rows
-from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, encode_labels, plain_strings, word_slots
+from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, encode_labels, plain_strings, word_keys
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
@@ -103,7 +102,6 @@ __all__ = [
     "VectorizerConfig",
     "Vocabulary",
     "build_keys",
-    "build_slots",
     "build_vocabulary",
     "common_prefixes",
     "count_weights",
@@ -114,5 +112,5 @@ __all__ = [
     "train",
     "vectorize",
     "plain_strings",
-    "word_slots",
+    "word_keys",
 ]

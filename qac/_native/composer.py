@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qac._native.base import F32, F64, U8, U32, U64, pointer
+from qac._native.base import F32, F64, U8, U32, pointer
+from qac._native.features import keys_fields
 
 
 SymbolArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
@@ -41,8 +42,9 @@ class ComposerArrays:
     word_text: U8
     word_end: U32
     word_length: U8
-    word_slot_hash: U64
-    word_slot_id: U32
+    word_bucket_end: U32
+    word_key: U32
+    word_id: U32
     unigram_sum: F64
     frequent: U32
     alphabet: U32
@@ -82,9 +84,7 @@ def composer_fields(c: ComposerArrays) -> dict[str, Any]:
         "word_text_size": len(c.word_text),
         "word_end": pointer("uint32_t[]", c.word_end),
         "word_length": pointer("uint8_t[]", c.word_length),
-        "word_slot_hash": pointer("uint64_t[]", c.word_slot_hash),
-        "word_slot_id": pointer("uint32_t[]", c.word_slot_id),
-        "word_slots": len(c.word_slot_hash),
+        "word_keys": keys_fields(c.word_bucket_end, c.word_key, c.word_id),
         "unigram_sum": pointer("double[]", c.unigram_sum),
         "frequent": pointer("uint32_t[]", c.frequent),
         "n_frequent": len(c.frequent),

@@ -78,22 +78,6 @@ class Vocabulary:
         return len(self.idf)
 
 
-def build_slots(hashes: U64) -> tuple[U64, U32]:
-    """Return ``(slot_hash, slot_id)``, the table of distinct ``hashes``: the id of one is its place."""
-    slots = 1 << max(2, int(len(hashes) * 3 // 2).bit_length())
-    slot_hash, slot_id = np.empty(slots, np.uint64), np.empty(slots, np.uint32)
-    check(
-        lib.qac_slots_build(
-            pointer("uint64_t[]", np.ascontiguousarray(hashes)),
-            len(hashes),
-            pointer("uint64_t[]", slot_hash),
-            pointer("uint32_t[]", slot_id),
-            slots,
-        )
-    )
-    return slot_hash, slot_id
-
-
 def build_keys(hashes: U64) -> tuple[U32, U32, U32]:
     """Return ``(bucket_end, key, place)``, the table of distinct, ascending ``hashes``.
 

@@ -43,6 +43,8 @@ class ModelArrays:
     length: U8
     length_factor: F64
     node_count: F64
+    top_weight: F32
+    top_count: F32
     member_mass: F64
     member_count: F64
     label_text: U8
@@ -131,6 +133,8 @@ class Model:
             "length": pointer("uint8_t[]", arrays.length),
             "length_factor": pointer("double[]", arrays.length_factor),
             "node_count": pointer("double[]", arrays.node_count),
+            "top_weight": pointer("float[]", arrays.top_weight),
+            "top_count": pointer("float[]", arrays.top_count),
             "member_count": pointer("double[]", arrays.member_count),
             "label_text": pointer("uint8_t[]", arrays.label_text),
             "label_block": pointer("qac_label_block[]", arrays.label_block),

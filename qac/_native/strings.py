@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from qac._native._core import ffi, lib
 from qac._native.base import MAX_LABEL_BYTES, U8, U32, U64, check, join, pointer
-from qac._native.features import build_slots
+from qac._native.features import build_keys
 
 
 LABEL_BLOCK = np.dtype([("begin", "<u8"), ("head", "<u8")])
@@ -60,9 +60,11 @@ def common_prefixes(texts: Sequence[str]) -> U32:
     return lcp
 
 
-def word_slots(words: Sequence[str]) -> tuple[U64, U32]:
-    """Return ``(slot_hash, slot_id)``, the composer's table from words to their places in ``words``."""
+def word_keys(words: Sequence[str]) -> tuple[U32, U32, U32]:
+    """Return ``(bucket_end, key, id)``, the composer's table from words to their places in ``words``."""
     text, ends = join(words)
     hashes = np.empty(len(words), np.uint64)
     check(lib.qac_word_hash(text, pointer("uint64_t[]", ends), len(words), pointer("uint64_t[]", hashes)))
-    return build_slots(hashes)
+    ascending, first = np.unique(hashes, return_index=True)
+    bucket_end, key, place = build_keys(ascending)
+    return bucket_end, key, first[place].astype(np.uint32)

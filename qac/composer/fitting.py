@@ -58,7 +58,7 @@ def fit_composer(
         words, labels, tokens, ends, sessions, led_to, config
     )
     text, ends_of_words = _native.plain_strings(words)
-    slot_hash, slot_id = _native.word_slots(words)
+    bucket_end, key, word_id = _native.word_keys(words)
     known = word.unigram[:-1]
     copy = [min(config.copy * rate, _MOST_REUSED - config.associate) for rate in reuse.next_words]
     return ComposerArrays(
@@ -67,8 +67,9 @@ def fit_composer(
         word_text=text,
         word_end=ends_of_words,
         word_length=np.minimum([len(w) for w in words], 255).astype(np.uint8),
-        word_slot_hash=slot_hash,
-        word_slot_id=slot_id,
+        word_bucket_end=bucket_end,
+        word_key=key,
+        word_id=word_id,
         unigram_sum=np.concatenate([[0.0], np.cumsum(known, dtype=np.float64)]),
         frequent=np.argsort(-known, kind="stable")[:_FREQUENT].astype(np.uint32),
         alphabet=alphabet,

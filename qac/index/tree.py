@@ -80,14 +80,21 @@ class LabelTree:
 
         Each is summed by itself: differences of one running sum would lose light nodes among heavy ones.
         """
+        return self._of_nodes(np.add, values)
+
+    def node_tops(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return for each node a number that none of its labels' ``values`` exceeds, nor reaches: shape (nodes,)."""
+        return np.nextafter(self._of_nodes(np.maximum, values).astype(np.float32), np.float32(np.inf))
+
+    def _of_nodes(self, reduce: np.ufunc, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         node = self.arrays.node
         clustered = (node["flags"] & NODE_CLUSTERED) != 0
-        totals = np.empty(len(node), np.float64)
-        for where, summed in ((~clustered, values), (clustered, values[self.arrays.members])):
+        out = np.empty(len(node), np.float64)
+        for where, of_labels in ((~clustered, values), (clustered, values[self.arrays.members])):
             bounds = np.stack([node["lo"][where], node["hi"][where]], axis=1).ravel().astype(np.intp)
-            padded = np.append(summed.astype(np.float64), 0.0)  # a bound may be the end
-            totals[where] = np.add.reduceat(padded, bounds)[::2] if len(bounds) else 0.0
-        return totals
+            padded = np.append(of_labels.astype(np.float64), 0.0)  # a bound may be the end
+            out[where] = reduce.reduceat(padded, bounds)[::2] if len(bounds) else 0.0
+        return out
 
     def path(self, label: int) -> list[int]:
         """Return the nodes from the root to the one that has ``label`` as a child."""
