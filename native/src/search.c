@@ -318,13 +318,13 @@ static choice weigh(const search *q, const qac_node *node)
     for (uint32_t c = w.first; c < w.last; c++) {
         double mass;
         if (node->flags & QAC_NODE_LEAF) { /* all of them are in range */
-            mass = label_weight(&q->label_mass, members ? members[c] : node->lo + c);
+            mass = label_weight(&label_mass, members ? members[c] : node->lo + c);
         } else {
             const uint32_t ref = t->children[node->child + c], label = label_of(ref);
             if (!(ref & QAC_CHILD_LABEL))
                 mass = node_mass(q, ref);
             else
-                mass = label >= q->from && label < q->to ? label_weight(&q->label_mass, label) : 0;
+                mass = label >= q->from && label < q->to ? label_weight(&label_mass, label) : 0;
         }
         s->mass[c] = mass;
         w.mass += mass;
