@@ -108,6 +108,7 @@ sample make_sample(void)
     };
     const uint32_t children[] = {1, 2, 3, 4}, members[] = {0, 2, 4, 1, 3, 5};
     const double member_mass[] = {0}, node_count[] = {255, 63, 192, 21, 42};
+    const float top[] = {128, 32, 128, 16, 32};
     s.parts.tree.node = KEEP(&s, node);
     s.parts.tree.nodes = 5;
     s.parts.tree.children = KEEP(&s, children);
@@ -116,6 +117,8 @@ sample make_sample(void)
     s.parts.tree.n_members = 6;
     s.parts.member_mass = KEEP(&s, member_mass);
     s.parts.node_count = KEEP(&s, node_count);
+    s.parts.top_weight = keep(&s, "top_weight", top, sizeof top);
+    s.parts.top_count = keep(&s, "top_count", top, sizeof top);
     s.parts.member_count = keep(&s, "member_count", member_mass, sizeof member_mass);
     add_rows(&s);
     return s;
@@ -131,6 +134,9 @@ sample make_wide_sample(uint32_t nodes)
     qac_node *node = allocate((nodes + 1) * sizeof *node);
     uint32_t *children = allocate(nodes * sizeof *children);
     double *node_count = allocate((nodes + 1) * sizeof *node_count);
+    float *top = allocate((nodes + 1) * sizeof *top);
+    for (uint32_t i = 0; i <= nodes; i++)
+        top[i] = 1;
     for (uint32_t i = 0; i < n; i++) {
         snprintf(text + 8 * i, 8, "%07u", i % 10000000);
         labels[i] = text + 8 * i;
@@ -151,6 +157,8 @@ sample make_wide_sample(uint32_t nodes)
     s.parts.tree.children = keep(&s, "children", children, nodes * sizeof *children);
     s.parts.tree.n_children = nodes;
     s.parts.node_count = keep(&s, "node_count", node_count, (nodes + 1) * sizeof *node_count);
+    s.parts.top_weight = keep(&s, "top_weight", top, (nodes + 1) * sizeof *top);
+    s.parts.top_count = keep(&s, "top_count", top, (nodes + 1) * sizeof *top);
     s.parts.member_mass = s.parts.member_count = KEEP(&s, none);
     free(text);
     free(labels);
@@ -158,6 +166,7 @@ sample make_wide_sample(uint32_t nodes)
     free(node);
     free(children);
     free(node_count);
+    free(top);
     return s;
 }
 

@@ -161,18 +161,30 @@ static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
     };
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
 sample make_composing_sample(void)
 {
     enum { WORDS = sizeof SAMPLE_WORDS / sizeof *SAMPLE_WORDS };
     sample s = make_sample();
     string_list words = make_strings(SAMPLE_WORDS, WORDS);
     uint8_t word_length[WORDS];
-    uint64_t hash[WORDS], slot_hash[8];
-    uint32_t slot_id[8], word_end[WORDS];
+    enum { BITS = 1 };
+    uint64_t hash[WORDS], ascending[WORDS];
+    uint32_t bucket_end[1 << BITS], key[WORDS], place[WORDS], id[WORDS], word_end[WORDS], kept;
     const uint32_t frequent[] = {0, 2, 1, 3, 4};
     double unigram_sum[WORDS + 1] = {0};
     CHECK(qac_word_hash(words.text, words.end, WORDS, hash) == QAC_OK);
-    CHECK(qac_slots_build(hash, WORDS, slot_hash, slot_id, 8) == QAC_OK);
+    memcpy(ascending, hash, sizeof hash);
+    qsort(ascending, WORDS, sizeof *ascending, by_number);
+    CHECK(qac_keys_build(ascending, WORDS, BITS, bucket_end, key, place, &kept) == QAC_OK && kept == WORDS);
+    for (uint32_t i = 0; i < WORDS; i++)
+        for (id[i] = 0; hash[id[i]] != ascending[place[i]];)
+            id[i]++;
     for (uint32_t i = 0; i < WORDS; i++) {
         word_length[i] = (uint8_t)strlen(SAMPLE_WORDS[i]);
         word_end[i] = (uint32_t)words.end[i];
@@ -185,9 +197,11 @@ sample make_composing_sample(void)
         .word_text_size = words.end[WORDS - 1],
         .word_end = KEEP(&s, word_end),
         .word_length = KEEP(&s, word_length),
-        .word_slot_hash = keep(&s, "word_slot_hash", slot_hash, sizeof slot_hash),
-        .word_slot_id = keep(&s, "word_slot_id", slot_id, sizeof slot_id),
-        .word_slots = 8,
+        .word_keys = {.bucket_end = keep(&s, "word_bucket_end", bucket_end, sizeof bucket_end),
+                      .key = keep(&s, "word_key", key, sizeof key),
+                      .id = keep(&s, "word_id", id, sizeof id),
+                      .bits = BITS,
+                      .n = WORDS},
         .unigram_sum = KEEP(&s, unigram_sum),
         .frequent = KEEP(&s, frequent),
         .n_frequent = WORDS,

@@ -54,7 +54,7 @@ static void composer_without_words(sample *s) { s->parts.composer.word.words = 0
 static void fewer_contexts_than_symbols(sample *s) { s->parts.composer.character.contexts = 7; }
 static void too_many_entries(sample *s) { s->parts.composer.word.entries = QAC_CHILD_LABEL; }
 static void too_many_words(sample *s) { s->parts.composer.word.words = QAC_CHILD_LABEL; }
-static void words_no_power_of_two(sample *s) { s->parts.composer.word_slots = 6; }
+static void too_many_bits_of_words(sample *s) { s->parts.composer.word_keys.bits = QAC_MAX_BITS + 1; }
 static void three_byte_symbols(sample *s) { s->parts.composer.word.symbol_bytes = 3; }
 static void share_too_large(sample *s) { s->parts.composer.share = 1.5; }
 static void share_not_a_number(sample *s) { s->parts.composer.share = NAN; }
@@ -88,7 +88,7 @@ static void test_open(void)
         children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
         node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,
         composer_of_one_symbol, composer_of_too_many_symbols, composer_without_words, fewer_contexts_than_symbols,
-        too_many_entries, too_many_words, words_no_power_of_two, three_byte_symbols, share_too_large, share_not_a_number, new_query_never, new_query_not_a_number,
+        too_many_entries, too_many_words, too_many_bits_of_words, three_byte_symbols, share_too_large, share_not_a_number, new_query_never, new_query_not_a_number,
         unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never, copies_none_negative,
         older_negative, older_too_often, older_not_a_number, recalls_too_often, associates_negative, spelling_negative,
         spelling_too_large, spelling_not_a_number, length_discount_not_a_number, length_scale_infinite,

@@ -152,12 +152,6 @@ static void test_refusals(void)
         CHECK(qac_vectorize_batch(&wrong[i], &none, "a", &end, 1, id, count, 16, row_end) == QAC_EINVAL);
     }
     CHECK(qac_terms_batch(&WORDS, "a", backwards, 2, hash, count, 16, row_end) == QAC_EINVAL);
-    const uint64_t hash_twice[] = {5, 5};
-    uint64_t slot_hash[4];
-    uint32_t slot_id[4];
-    CHECK(qac_slots_build(hash_twice, 2, slot_hash, slot_id, 4) == QAC_EINVAL);
-    CHECK(qac_slots_build(hash_twice, 1, slot_hash, slot_id, 3) == QAC_EINVAL);
-    CHECK(qac_slots_build(hash_twice, 2, slot_hash, slot_id, 2) == QAC_EINVAL);
     CHECK(qac_vectorize_batch(&WORDS, &none, "a", backwards, 2, id, count, 16, row_end) == QAC_EINVAL);
 }
 

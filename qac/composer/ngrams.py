@@ -88,13 +88,17 @@ def fit_ngrams(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: i
 
 
 def _in_eight_bits(values: F64) -> tuple[U8, F32]:
-    """Return for each value, all positive, its place in a table of 256, and the table."""
+    """Return for each value, all positive, its place in a table of 256, and the table; exact where 256 are enough."""
+    table = np.zeros(256, np.float32)
+    distinct, place = np.unique(values.astype(np.float32), return_inverse=True)
+    if len(distinct) <= len(table):
+        table[: len(distinct)] = distinct
+        return place.astype(np.uint8), table
     logs = np.log(values)
-    lowest = float(logs.min(initial=0.0))
-    codes = np.rint((logs - lowest) * (255 / max(float(logs.max(initial=0.0)) - lowest, 1e-9))).astype(np.uint8)
+    codes = np.rint((logs - logs.min()) * (255 / (logs.max() - logs.min()))).astype(np.uint8)
     number = np.bincount(codes, minlength=256)
-    sums = np.bincount(codes, values, 256)
-    return codes, np.divide(sums, number, out=np.zeros(256), where=number > 0).astype(np.float32)
+    np.divide(np.bincount(codes, values, 256), number, out=table, where=number > 0, casting="same_kind")
+    return codes, table
 
 
 def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) -> list[_Level]:
