@@ -5,9 +5,9 @@
 
 For each number of workers, three parts. "maximum": as many requests as the connections carry. "half": half that rate,
 every request at its time whether or not those before it are answered; its latency begins when it was due, so waiting
-for a free connection, or for this client, counts. "faults": the same while the model's file is replaced 20 times, SIGHUP
-sent each time, and one worker killed (SIGKILL). A request whose connection breaks is sent once more on a new one, as
-browsers and proxies do; lost is what has no answer then, failed is any answer but 200.
+for a free connection, or for this client, counts. "faults": the same while the model's file is replaced 20 times, with
+a SIGHUP each time, and one worker killed (SIGKILL). A request whose connection breaks is sent once more on a new one,
+as browsers and proxies do; lost is what has no answer then, failed is any answer but 200.
 
 Requests are prefixes of the model's most popular queries, each after another such query, ten completions each.
 """

@@ -128,7 +128,7 @@ def _run_waitress(app: Flask, listener: socket.socket, threads: int, ready: Call
         sockets=[listener],
         threads=threads,
         ident="qac",
-        max_request_body_size=services.config.max_body,
+        max_request_body_size=4 * services.config.max_body,  # up to there the application says in JSON what is wrong
         clear_untrusted_proxy_headers=True,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

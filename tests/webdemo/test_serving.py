@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from http.client import IncompleteRead
+from urllib.parse import quote
 
 import pytest
 
@@ -144,6 +145,43 @@ def test_a_worker_that_starts_later_has_the_newest_model(run_server, model, othe
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: server.children() not in ([], [worker]))
     assert server.get("readyz")["model"] == newest
+
+
+def test_workers_do_not_stay_with_different_models(run_server, model, other_model, wait_until):
+    server = run_server("--workers", 2, model=model)
+    wait_until(lambda: len(server.children()) == 2)
+    asleep = server.children()[0]
+    os.kill(asleep, signal.SIGSTOP)
+    try:
+        put(other_model, model)
+        wait_until(lambda: "loaded" in server.log())
+        put(__file__, model)
+        wait_until(lambda: "refused" in server.log())
+    finally:
+        os.kill(asleep, signal.SIGCONT)
+    wait_until(lambda: asleep not in server.children() and len(server.children()) == 2)
+    newest = Completer.load(other_model).info()["fingerprint"][:12]
+    assert {server.get("readyz")["model"] for _ in range(20)} == {newest}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_longest_texts_fit_into_an_address(run_server, kind):
+    server = run_server("--server", kind, "--workers", 1)
+    assert server.texts(quote(512 * "数")) == []
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.get(f"api/v1/complete?prefix={quote(513 * '数')}")
+    assert json.load(refused.value)["error"]["field"] == "prefix"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_body_that_is_too_large_is_refused_in_json(run_server, kind):
+    server = run_server("--server", kind, "--workers", 1)
+    body = b'{"prefix": "' + b"a" * 300_000 + b'"}'
+    request = urllib.request.Request(f"{server.url}api/v1/complete", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 413
+    assert json.load(refused.value)["error"]["message"]
 
 
 def test_a_request_that_has_begun_is_answered_before_it_stops(run_server):
