@@ -53,7 +53,8 @@ def test_it_answers_and_stops_cleanly(run_server, kind, number):
 def test_files_are_taken_up_while_it_runs(run_server, model, other_model, tmp_path, kind, wait_until):
     blocklist = tmp_path / "block.txt"
     blocklist.write_text("")
-    server = run_server("--server", kind, "--workers", 2, "--blocklist", blocklist, model=model)
+    workers = 2 if kind == "gunicorn" else 1
+    server = run_server("--server", kind, "--workers", workers, "--blocklist", blocklist, model=model)
     first, *rest = server.texts("n")
     wait_until(lambda: len(server.children()) == (2 if kind == "gunicorn" else 0))
     children = server.children()
@@ -271,6 +272,26 @@ def test_what_cannot_be_used_is_one_line_at_the_start(run_qac, model_path, kind,
     done = run_qac("serve", "--server", kind, "--model", model_path, "--port", 0, *arguments)
     assert (done.status, done.err.count("\n")) == (1, 1), done.err
     assert message in done.err
+
+
+def test_waitress_refuses_more_than_its_one_process(call_qac, model_path):
+    done = call_qac("serve", "--server", "waitress", "--workers", 2, "--model", model_path, "--port", 0)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "--workers" in done.err
+
+
+def test_waitress_serves_where_gunicorn_is_not_installed(model_path):
+    code = "import sys; sys.modules['gunicorn'] = None; from qac.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "serve", "--model", str(model_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = process.stdout.readline().split()[-1]
+            with urllib.request.urlopen(f"{url}readyz", timeout=20) as response:
+                assert json.load(response)["status"] == "ready"
+                assert response.headers["Server"] == "qac"
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("origin", ["shop.example", "https://shop.example/", "https://*", "null", "https://a b"])
