@@ -14,6 +14,7 @@ const input = byId("q");
 const compare = byId("compare");
 const suggestions = byId("suggestions");
 const k = Number(form.dataset.shown);
+let shown = null; // the answer whose suggestions stand there
 
 byId("rendered")?.remove(); // what the server put there for who has no scripts
 
@@ -117,8 +118,6 @@ compare.addEventListener("change", () => {
   strip.compare(compare.checked);
   sessionChanged();
 });
-
-let shown = null; // the answer whose suggestions stand there
 
 async function showWithout(answer) {
   const parameters = new URLSearchParams({ prefix: answer.prefix, k });
