@@ -1,29 +1,33 @@
-"""Load test of ``qac serve`` on the loopback interface: the server in one process group, this client in another.
+"""Load test of ``qac serve`` on the loopback interface: the server in processes of its own, this client in another.
 
-    python benchmarks/load.py --workers 1
-    python benchmarks/load.py --workers 2 --faults
+    python benchmarks/load.py                         # one worker, then two
+    python benchmarks/load.py --workers 2 --json
 
-First as many requests as the connections carry, for the maximum rate; then half that rate, each request at its time
-whether or not those before it are answered, for latencies. With ``--faults`` a third part, at half the rate again: the
-model's file is replaced 20 times and one worker is killed (SIGKILL). A request whose connection breaks is sent once
-more on a new one, as browsers and proxies do; lost is what has no answer then, failed is any answer but 200.
+For each number of workers, three parts. "maximum": as many requests as the connections carry. "half": half that rate,
+every request at its time whether or not those before it are answered; its latency begins when it was due, so waiting
+for a free connection, or for this client, counts. "faults": the same while the model's file is replaced 20 times, with
+a SIGHUP each time, and one worker killed (SIGKILL). A request whose connection breaks is sent once more on a new one,
+as browsers and proxies do; lost is what has no answer then, failed is any answer but 200.
 
-Requests are prefixes of the model's most popular queries, each after another such query.
+Requests are prefixes of the model's most popular queries, each after another such query, ten completions each.
 """
 
 import argparse
-import asyncio
+import itertools
 import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +39,11 @@ from qac.modelfile import SectionFile, write_sections
 
 RELOADS = 20
 SEED = 7
+PATIENCE_SECONDS = 30
+"""How long to wait for an answer before it counts as lost."""
+
+_HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n", re.IGNORECASE | re.DOTALL)
+_MODEL = re.compile(rb'"model":"([0-9a-f]{12})"')
 
 
 @dataclass
@@ -42,7 +51,7 @@ class Tally:
     """What became of the requests."""
 
     seconds: list[float] = field(default_factory=list)
-    models: set[str] = field(default_factory=set)
+    models: set[bytes] = field(default_factory=set)
     failed: int = 0
     retried: int = 0
     lost: int = 0
@@ -63,91 +72,118 @@ class Tally:
             "failed": self.failed,
             "retried": self.retried,
             "lost": self.lost,
+            "models": len(self.models),
         }
 
 
 class Connection:
-    """A connection that is kept alive."""
+    """A connection that is kept alive, with at most one request under way."""
 
-    def __init__(self, host: str, port: int, tally: Tally) -> None:
-        self._address = host, port
+    def __init__(self, port: int, tally: Tally) -> None:
+        self._port = port
         self._tally = tally
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._socket: socket.socket | None = None
+        self._request = b""
+        self._due = 0.0
+        self._again = False
+        self._received = b""
 
-    async def get(self, request: bytes) -> None:
-        """Ask, once more if the connection breaks."""
-        for _ in range(2):
-            try:
-                status, body = await self._get(request)
-            except (ConnectionError, asyncio.IncompleteReadError):
-                self.close()
-                self._tally.retried += 1
-                continue
-            if status != 200:
-                self._tally.failed += 1
-            else:
-                self._tally.models.add(json.loads(body)["model"])
-            return
-        self._tally.retried -= 1
-        self._tally.lost += 1
+    def fileno(self) -> int:
+        """Return the file descriptor, for select."""
+        assert self._socket
+        return self._socket.fileno()
 
-    async def _get(self, request: bytes) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._address)
-        reader, writer = self._streams
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        size = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-        assert size
-        body = await reader.readexactly(int(size[1]))
-        if re.search(rb"(?i)\r\nconnection: close", head):
+    def send(self, request: bytes, due: float) -> None:
+        """Send a request that was due at a time of ``time.perf_counter``."""
+        self._request, self._due, self._again = request, due, False
+        self._send()
+
+    def _send(self) -> None:
+        self._received = b""
+        try:
+            if self._socket is None:
+                self._socket = socket.create_connection(("127.0.0.1", self._port))
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.sendall(self._request)
+        except ConnectionError:
+            pass  # reading will meet it too
+
+    def receive(self) -> bool:
+        """Read what has come; return whether the request is done with, answered or lost."""
+        assert self._socket
+        try:
+            chunk = self._socket.recv(1 << 16)
+        except ConnectionError:
+            chunk = b""
+        if not chunk:
+            return self._broken()
+        self._received += chunk
+        head = _HEAD.match(self._received)
+        if not head or len(self._received) < head.end() + int(head[2]):
+            return False
+        self._tally.seconds.append(time.perf_counter() - self._due)
+        if head[1] == b"200":
+            self._tally.models.update(_MODEL.findall(self._received, head.end()))
+        else:
+            self._tally.failed += 1
+        if b"\r\nconnection: close\r\n" in head[0].lower():
             self.close()
-        return int(head[9:12]), body
+        return True
+
+    def _broken(self) -> bool:
+        self.close()
+        if self._again:
+            self._tally.lost += 1
+            return True
+        self._again = True
+        self._tally.retried += 1
+        self._send()
+        return False
 
     def close(self) -> None:
         """Close it; the next request opens another."""
-        if self._streams:
-            self._streams[1].close()
-            self._streams = None
+        if self._socket:
+            self._socket.close()
+            self._socket = None
 
 
-async def run_load(
-    port: int,
-    requests: list[bytes],
-    seconds: float,
-    connections: int,
-    rate: float | None,
-    during: Callable[[], Awaitable[None]] | None = None,
+def run_load(
+    port: int, requests: list[bytes], seconds: float, connections: int, rate: float | None
 ) -> tuple[Tally, float]:
     """Send requests for some time, ``rate`` a second or, with None, as fast as they are answered.
 
-    Return the tally and the time that it took. A latency begins when the request was due, if its connection was free
-    then only later.
+    Return the tally and the time that it took.
     """
     tally = Tally()
+    free = [Connection(port, tally) for _ in range(connections)]
+    busy: set[Connection] = set()
     began = time.perf_counter()
-
-    async def work(number: int) -> None:
-        connection = Connection("127.0.0.1", port, tally)
-        due = began + number / rate if rate else began
-        i = number
-        while due < began + seconds:
-            now = time.perf_counter()
-            if now < due:
-                await asyncio.sleep(due - now)
-                now = time.perf_counter()
-                start = now
-            else:
-                start = due
-            await connection.get(requests[i % len(requests)])
-            done = time.perf_counter()
-            tally.seconds.append(done - start)
-            due = due + connections / rate if rate else done
-            i += connections
+    upcoming = itertools.cycle(requests)
+    sent = 0
+    while True:
+        now = time.perf_counter()
+        due = began + sent / rate if rate else now
+        if due >= began + seconds and not busy:
+            break
+        if free and due <= now and due < began + seconds:
+            connection = free.pop()
+            busy.add(connection)
+            connection.send(next(upcoming), due)
+            sent += 1
+            continue
+        to_wait = due - now if free and due < began + seconds else PATIENCE_SECONDS
+        readable, _, _ = select.select(busy, (), (), max(0.0, to_wait))
+        if not readable and to_wait == PATIENCE_SECONDS:
+            tally.lost += len(busy)
+            break
+        for connection in readable:
+            if connection.receive():
+                busy.remove(connection)
+                free.append(connection)
+    elapsed = time.perf_counter() - began
+    for connection in (*free, *busy):
         connection.close()
-
-    await asyncio.gather(*(work(n) for n in range(connections)), *([during()] if during else []))
-    return tally, time.perf_counter() - began
+    return tally, elapsed
 
 
 def make_requests(model: Path) -> list[bytes]:
@@ -195,47 +231,78 @@ def worker_ids(parent: int) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
-def main() -> None:
-    """Run the parts and print what came out as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--rate", type=float, help="requests a second (default: half of the maximum, measured first)")
-    parser.add_argument("--faults", action="store_true")
-    args = parser.parse_args()
-    original = args.model or default_model_path()
+@contextmanager
+def faults(parent: int, model: Path, copies: list[Path], seconds: float) -> Iterator[None]:
+    """Replace ``model`` by each of two ``copies`` in turn meanwhile, and kill one worker halfway."""
+
+    def break_things() -> None:
+        for i in range(RELOADS):
+            shutil.copy(copies[1 - i % 2], model.with_suffix(".new"))
+            os.replace(model.with_suffix(".new"), model)
+            os.kill(parent, signal.SIGHUP)
+            if i == RELOADS // 2:
+                os.kill(worker_ids(parent)[0], signal.SIGKILL)
+            time.sleep(seconds / (RELOADS + 2))
+
+    thread = threading.Thread(target=break_things)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def load_test(original: Path, workers: int, threads: int, connections: int, seconds: float) -> dict[str, Any]:
+    """Return the figures of a server with so many workers, by part."""
     requests = make_requests(original)
-    results: dict[str, Any] = {"workers": args.workers, "threads": args.threads, "connections": args.connections}
     with tempfile.TemporaryDirectory() as folder:
         copies = variants(original, Path(folder))
         model = Path(folder, "model.qac")
         shutil.copy(copies[0], model)
-        with server(model, args.workers, args.threads) as (pid, port):
+        with server(model, workers, threads) as (pid, port):
 
-            def measure(rate: float | None, during: Callable[[], Awaitable[None]] | None = None) -> dict[str, Any]:
-                tally, elapsed = asyncio.run(run_load(port, requests, args.seconds, args.connections, rate, during))
-                return tally.report(elapsed) | {"models": len(tally.models)}
+            def measure(rate: float | None, seconds: float = seconds) -> dict[str, Any]:
+                tally, elapsed = run_load(port, requests, seconds, connections, rate)
+                return tally.report(elapsed)
 
-            async def break_things() -> None:
-                for i in range(RELOADS):
-                    shutil.copy(copies[1 - i % 2], model.with_suffix(".new"))
-                    os.replace(model.with_suffix(".new"), model)
-                    os.kill(pid, signal.SIGHUP)
-                    if i == RELOADS // 2:
-                        os.kill(worker_ids(pid)[0], signal.SIGKILL)
-                    await asyncio.sleep(args.seconds / (RELOADS + 2))
+            measure(200, 2)  # warm up
+            maximum = measure(None)
+            rate = maximum["per_second"] / 2
+            half = measure(rate)
+            with faults(pid, model, copies, seconds):
+                broken = measure(rate)
+    return {"maximum": maximum, "half": half, "faults": broken}
 
-            measure(200)  # warm up
-            if args.rate is None:
-                results["maximum"] = measure(None)
-            rate = args.rate or results["maximum"]["per_second"] / 2
-            results["half"] = measure(rate)
-            if args.faults:
-                results["faults"] = measure(rate, break_things)
-    print(json.dumps(results, indent=2))
+
+def format_table(results: list[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
+    yield f"| workers | part | {' | '.join(columns)} |"
+    yield "|---" * (2 + len(columns)) + "|"
+    for result in results:
+        for part, figures in result["parts"].items():
+            yield f"| {result['workers']} | {part} | {' | '.join(f'{figures[c]:,}' for c in columns)} |"
+
+
+def main() -> None:
+    """Run the parts for each number of workers and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="default: $QAC_MODEL, else the sample model")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    parser.add_argument("--threads", type=int, default=4, help="of each worker, default: %(default)s")
+    parser.add_argument("--connections", type=int, default=16, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=10, help="of each part, default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
+    args = parser.parse_args()
+    model = args.model or default_model_path()
+    results = [
+        {"workers": n, "parts": load_test(model, n, args.threads, args.connections, args.seconds)} for n in args.workers
+    ]
+    if args.json:
+        about = {"threads": args.threads, "connections": args.connections, "seconds": args.seconds}
+        print(json.dumps({**about, "results": results}, indent=2))
+    else:
+        columns = ("requests", "per_second", "p50_ms", "p99_ms", "max_ms", "failed", "retried", "lost", "models")
+        print(*format_table(results, columns), sep="\n")
 
 
 if __name__ == "__main__":

@@ -46,18 +46,18 @@ def error_response(status: int, message: str, field: str | None = None) -> Respo
 @api.get("/complete")
 def complete() -> Response:
     """Complete one prefix; the answer may be kept by the browser and asked about with its ETag."""
-    asked = completion_request(parse_query(request.args), services().config)
-    snapshot = services().engine.current
+    found = services()
+    asked = completion_request(parse_query(request.args), found.config)
+    snapshot = found.engine.current
     if request.if_none_match.contains_weak(snapshot.etag):
         response = Response(status=304)
     else:
         answer = snapshot.complete(asked)
-        services().metrics.count_answers([answer])
+        found.metrics.count_answers([answer])
         response = json_response(answer.to_json() | {"model": snapshot.model.version})
-    response.set_etag(snapshot.etag, weak=True)  # weak: the time that it took differs
+    response.headers["ETag"] = f'W/"{snapshot.etag}"'  # weak: the time that it took differs
     # To be asked about every time: a blocklist acts at once. Queries are private to who made them.
-    response.cache_control.private = True
-    response.cache_control.no_cache = True
+    response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -31,6 +31,14 @@ _COUNTED_AS = {
 }
 """Endpoints by what the metrics call them; the others are "other"."""
 
+_PROTECTION = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""Headers of every answer that has no other values of its own."""
+
 
 def create_app(config: ServerConfig, metrics: Metrics | None = None) -> Flask:
     """Return the application that answers as ``config`` says.
@@ -87,11 +95,10 @@ def _begin() -> None:
 
 def _protect(response: Response) -> Response:
     """Tell browsers not to guess types, not to hand on queries in addresses, and that this is nothing to frame."""
-    headers = response.headers
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    headers.setdefault("Cache-Control", "no-store")
+    there = {name.lower() for name, _ in response.headers}
+    for name, value in _PROTECTION.items():
+        if name.lower() not in there:
+            response.headers.add(name, value)
     return response
 
 

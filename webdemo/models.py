@@ -205,18 +205,22 @@ class Watcher(threading.Thread):
 
     def __init__(self, engine: Engine, asked: Callable[[], int], level: int = logging.INFO) -> None:
         super().__init__(name="qac-watcher", daemon=True)
-        self._engine = engine
+        self.engine = engine
         self._asked = asked
+        self._seen = asked()
         self._level = level
         self._stopped = threading.Event()
 
     def run(self) -> None:
         """Watch until stopped."""
-        seen = self._asked()
         while not self._stopped.wait(POLL_SECONDS):
-            asked = self._asked()
-            self._engine.refresh(always=asked != seen, level=self._level)
-            seen = asked
+            self.look()
+
+    def look(self) -> None:
+        """Take up what changed since the last look."""
+        asked = self._asked()
+        self.engine.refresh(always=asked != self._seen, level=self._level)
+        self._seen = asked
 
     def stop(self) -> None:
         """End the thread, and wait until it has ended."""

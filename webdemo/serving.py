@@ -83,9 +83,10 @@ def serve(
     threads: int,
     ready: Callable[[], None],
 ) -> None:
-    """Answer requests that come to ``listener`` until told to stop; then those that came are answered to the end.
+    """Answer requests that come to ``listener`` until told to stop; those that run then are answered to the end.
 
-    Under gunicorn this ends the process. SIGHUP reloads the files, SIGTERM and SIGINT stop.
+    That may take 30 s under gunicorn, which then ends the process, and 5 s under waitress. SIGHUP reloads the files,
+    SIGTERM and SIGINT stop.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def _run_waitress(app: Flask, listener: socket.socket, threads: int, ready: Call
         sockets=[listener],
         threads=threads,
         ident="qac",
-        max_request_body_size=services.config.max_body,
+        max_request_body_size=4 * services.config.max_body,  # up to there the application says in JSON what is wrong
         clear_untrusted_proxy_headers=True,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from qac.cli.common import (
     add_model_argument,
     whole_number,
 )
+from qac.errors import UsageError
 
 HELP = "answer over HTTP"
 
@@ -89,13 +90,16 @@ def run(args: argparse.Namespace) -> int:
         origins=tuple(args.cors),
         access_log=args.access_log,
     )
+    server = args.server or default_server()
+    if server == "waitress" and (args.workers or 1) > 1:
+        raise UsageError("waitress has one process: leave out --workers, or install gunicorn and leave out --server")
     set_up_logging(as_json=args.log_json)
     listener = listen(args.host, args.port)
     address = address_of(listener)
     serve(
         config,
         listener,
-        server=args.server or default_server(),
+        server=server,
         workers=args.workers or len(os.sched_getaffinity(0)),
         threads=args.threads,
         ready=lambda: print(f"serving {config.model} at {address}", flush=True),

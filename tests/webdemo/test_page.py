@@ -330,6 +330,26 @@ def test_nothing_is_cut_off_at_any_width(open_page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_text_in_any_script_keeps_its_direction(open_page):
+    page = open_page(may_fail=True)  # there is no explanation of made-up suggestions
+    answer = {"text": "שלום עולם", "score": 0.2, "source": "session", "highlight": [[1, 9]]}
+    other = {"text": "shalom", "score": 0.1, "source": "session", "highlight": []}
+    answered = {"completions": [answer, other], "prefix": "ש", "prev": [], "took_us": 1}
+    page.route("**/complete?*", lambda route: route.fulfill(json=answered))
+    type_and_see(page, "ש", answer["text"])
+    directions = "list => [...list.querySelectorAll('bdi')].map((own) => getComputedStyle(own).direction)"
+    assert page.get_by_role("listbox").evaluate(directions) == ["rtl", "ltr"]
+    columns = "list => [...list.querySelectorAll('.badge')].map((badge) => badge.getBoundingClientRect().x)"
+    assert len(set(page.get_by_role("listbox").evaluate(columns))) == 1
+
+
+def test_long_queries_leave_room_for_what_removes_them(open_page):
+    page = open_page(f"/?prev={'x' * 300}", viewport={"width": 390, "height": 800})
+    chip, button = page.locator("#chips li").bounding_box(), page.locator("#chips button").bounding_box()
+    assert button["width"] == button["height"] == 32
+    assert button["x"] + button["width"] <= chip["x"] + chip["width"]
+
+
 # The session
 
 
@@ -409,6 +429,16 @@ def test_why_draws_the_path_and_tells_it(page):
     expect(page.locator("#why h2")).to_have_text(f"Why {texts(page)[1]}?")
     options(page).nth(2).hover()
     expect(page.locator("#why h2")).to_have_text(f"Why {texts(page)[2]}?")
+
+
+def test_why_is_drawn_again_when_there_is_room_for_it(page):
+    page.locator("#why").evaluate("section => (section.hidden = true)")
+    type_and_see(page, "n", "nikon d70")
+    expect(page.locator("svg.path")).to_have_count(1)  # and the browser complains of no negative width
+    page.locator("#why").evaluate("section => (section.hidden = false)")
+    page.wait_for_function(
+        "() => document.querySelector('svg.path').clientWidth === document.querySelector('#why-body').clientWidth"
+    )
 
 
 def test_why_of_a_query_that_the_log_does_not_know(page):

@@ -19,7 +19,7 @@ def client(model_path):
 
 
 def suggestions(html):
-    found = re.findall(r'<a class="qac-text" dir="auto" href="([^"]*)">(.*?)</a>', html, re.DOTALL)
+    found = re.findall(r'<a class="qac-text" href="([^"]*)"><bdi>(.*?)</bdi></a>', html, re.DOTALL)
     return [(unescape(href), unescape(re.sub(r"</?b>|\s*\n\s*", "", text))) for href, text in found]
 
 

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from http.client import IncompleteRead
+from urllib.parse import quote
 
 import pytest
 
@@ -52,7 +53,8 @@ def test_it_answers_and_stops_cleanly(run_server, kind, number):
 def test_files_are_taken_up_while_it_runs(run_server, model, other_model, tmp_path, kind, wait_until):
     blocklist = tmp_path / "block.txt"
     blocklist.write_text("")
-    server = run_server("--server", kind, "--workers", 2, "--blocklist", blocklist, model=model)
+    workers = 2 if kind == "gunicorn" else 1
+    server = run_server("--server", kind, "--workers", workers, "--blocklist", blocklist, model=model)
     first, *rest = server.texts("n")
     wait_until(lambda: len(server.children()) == (2 if kind == "gunicorn" else 0))
     children = server.children()
@@ -146,6 +148,43 @@ def test_a_worker_that_starts_later_has_the_newest_model(run_server, model, othe
     assert server.get("readyz")["model"] == newest
 
 
+def test_workers_do_not_stay_with_different_models(run_server, model, other_model, wait_until):
+    server = run_server("--workers", 2, model=model)
+    wait_until(lambda: len(server.children()) == 2)
+    asleep = server.children()[0]
+    os.kill(asleep, signal.SIGSTOP)
+    try:
+        put(other_model, model)
+        wait_until(lambda: "loaded" in server.log())
+        put(__file__, model)
+        wait_until(lambda: "refused" in server.log())
+    finally:
+        os.kill(asleep, signal.SIGCONT)
+    wait_until(lambda: asleep not in server.children() and len(server.children()) == 2)
+    newest = Completer.load(other_model).info()["fingerprint"][:12]
+    assert {server.get("readyz")["model"] for _ in range(20)} == {newest}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_longest_texts_fit_into_an_address(run_server, kind):
+    server = run_server("--server", kind, "--workers", 1)
+    assert server.texts(quote(512 * "数")) == []
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.get(f"api/v1/complete?prefix={quote(513 * '数')}")
+    assert json.load(refused.value)["error"]["field"] == "prefix"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_body_that_is_too_large_is_refused_in_json(run_server, kind):
+    server = run_server("--server", kind, "--workers", 1)
+    body = b'{"prefix": "' + b"a" * 300_000 + b'"}'
+    request = urllib.request.Request(f"{server.url}api/v1/complete", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 413
+    assert json.load(refused.value)["error"]["message"]
+
+
 def test_a_request_that_has_begun_is_answered_before_it_stops(run_server):
     server = run_server("--workers", 1)
     with socket.create_connection(server.address) as connection:
@@ -233,6 +272,26 @@ def test_what_cannot_be_used_is_one_line_at_the_start(run_qac, model_path, kind,
     done = run_qac("serve", "--server", kind, "--model", model_path, "--port", 0, *arguments)
     assert (done.status, done.err.count("\n")) == (1, 1), done.err
     assert message in done.err
+
+
+def test_waitress_refuses_more_than_its_one_process(call_qac, model_path):
+    done = call_qac("serve", "--server", "waitress", "--workers", 2, "--model", model_path, "--port", 0)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "--workers" in done.err
+
+
+def test_waitress_serves_where_gunicorn_is_not_installed(model_path):
+    code = "import sys; sys.modules['gunicorn'] = None; from qac.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "serve", "--model", str(model_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = process.stdout.readline().split()[-1]
+            with urllib.request.urlopen(f"{url}readyz", timeout=20) as response:
+                assert json.load(response)["status"] == "ready"
+                assert response.headers["Server"] == "qac"
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("origin", ["shop.example", "https://shop.example/", "https://*", "null", "https://a b"])

@@ -1,6 +1,6 @@
 /** The page: a session of chips around the typeahead, and what it shows about each answer. */
 
-import { appendHighlighted, attach } from "./qac-typeahead.js";
+import { attach, createText } from "./qac-typeahead.js";
 import { element, percent } from "./dom.js";
 import { Chips } from "./chips.js";
 import { RankStrip } from "./strip.js";
@@ -14,6 +14,7 @@ const input = byId("q");
 const compare = byId("compare");
 const suggestions = byId("suggestions");
 const k = Number(form.dataset.shown);
+let shown = null; // the answer whose suggestions stand there
 
 byId("rendered")?.remove(); // what the server put there for who has no scripts
 
@@ -118,8 +119,6 @@ compare.addEventListener("change", () => {
   sessionChanged();
 });
 
-let shown = null; // the answer whose suggestions stand there
-
 async function showWithout(answer) {
   const parameters = new URLSearchParams({ prefix: answer.prefix, k });
   let completions;
@@ -133,11 +132,8 @@ async function showWithout(answer) {
   if (answer !== shown) return;
   const withSession = new Map(answer.completions.map((c, i) => [c.text, i]));
   const rows = completions.map((c) => {
-    const text = element("span", { class: "qac-text", dir: "auto" });
-    appendHighlighted(text, c.text, c.highlight);
-    const row = element("li", withSession.has(c.text) ? {} : { class: "gone" }, text);
-    row.append(element("span", { class: "score" }, percent(c.score)));
-    return row;
+    const score = element("span", { class: "score" }, percent(c.score));
+    return element("li", withSession.has(c.text) ? {} : { class: "gone" }, createText(c), score);
   });
   byId("without").replaceChildren(element("ol", { class: "plain-list" }, ...rows));
   const without = new Map(completions.map((c, i) => [c.text, i]));

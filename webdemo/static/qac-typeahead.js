@@ -138,7 +138,7 @@ function tabName(key = "qac-name") {
 }
 
 /** Put `text` into `element`; the code points in `ranges`, which the user did not type, are set apart. */
-export function appendHighlighted(element, text, ranges = []) {
+function appendHighlighted(element, text, ranges = []) {
   const points = Array.from(text);
   let done = 0;
   for (const [begin, end] of ranges) {
@@ -346,6 +346,14 @@ export function attach(input, options) {
   };
 }
 
+/** An element with a completion's text, in its own direction, whatever that of the page is. */
+export function createText({ text, highlight }) {
+  const [place, own] = [element("span", { class: "qac-text" }), element("bdi", {})];
+  appendHighlighted(own, text, highlight);
+  place.append(own);
+  return place;
+}
+
 /** The elements, and how they follow the state. */
 function createView(input, into, id, messages, decorate) {
   const attributes = {
@@ -370,10 +378,8 @@ function createView(input, into, id, messages, decorate) {
   function renderItems(items) {
     list.replaceChildren(
       ...items.map((item, i) => {
-        const option = element("li", { id: `${id}-${i}`, role: "option", "aria-selected": "false", dir: "auto" });
-        const text = element("span", { class: "qac-text" });
-        appendHighlighted(text, item.text, item.highlight);
-        option.append(text);
+        const option = element("li", { id: `${id}-${i}`, role: "option", "aria-selected": "false" });
+        option.append(createText(item));
         decorate?.(option, item);
         return option;
       }),

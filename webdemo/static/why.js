@@ -65,10 +65,10 @@ export class WhyPanel {
   #draw() {
     const { text, steps } = this.#drawn;
     const pushed = steps.some((step) => step.pushes.length > 0);
-    this.#title.replaceChildren("Why ", element("q", { dir: "auto" }, text), "?");
+    this.#title.replaceChildren("Why ", element("q", {}, element("bdi", {}, text)), "?");
     this.#body.replaceChildren(
       element("p", { class: "summary" }, facts(this.#drawn, pushed)),
-      ...(steps.length ? [drawPath(steps, this.#body.clientWidth), key(pushed), told(steps)] : []),
+      ...(steps.length ? [drawPath(steps, Math.max(NARROWEST, this.#body.clientWidth)), key(pushed), told(steps)] : []),
       ...shares(this.#drawn),
     );
   }
@@ -145,6 +145,7 @@ function shares({ score, composed, recalled, steps }) {
   return [element("h3", {}, `Score ${percent(score)}, of which`), bar, list];
 }
 
+const NARROWEST = 220; // for which to draw; less there is only while nothing is seen of it
 const MARGIN = 18; // between the path and what is written beside it
 const TOP = 14; // of the picture, to the middle of the first node
 const APART = 40; // from what is written beside a node to the next one
