@@ -1,0 +1,136 @@
+"""The results of benchmarks/speed.py: how many times better one is than another, and all of them as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+# What is better, by which figure, than what, and at least how many times it should be. Figures: "single" ways have
+# p50 and p99 of a request, "bulk" ways requests per second, "trained" systems the costs of training and the model.
+RATIOS: Sequence[tuple[str, str, str, str, float | None]] = (
+    ("request, p50", "p50", "qac", "libpecos", 50),
+    ("request, p99", "p99", "qac", "libpecos", 30),
+    ("request, p50, against the search alone", "p50", "qac", "libpecos, search alone", 5),
+    ("request, p99, against the search alone", "p99", "qac", "libpecos, search alone", None),
+    ("request --no-compose, p50, against the search alone", "p50", "qac --no-compose", "libpecos, search alone", None),
+    ("exact search against beam 10, p50", "p50", "qac", "qac, beam 10", 1),
+    ("exact search against beam 10, p50, --no-compose", "p50", "qac --no-compose", "qac --no-compose, beam 10", 1),
+    ("requests a second of a batch, one core", "per_second", "qac, batch", "libpecos, batch", 10),
+    ("requests a second, two threads against one", "per_second", "qac, threads 2", "qac, threads 1", None),
+    ("training, s", "seconds", "qac", "libpecos", 1),
+    ("training, peak MB", "peak_mb", "qac", "libpecos", 1),
+    ("model, bytes", "bytes", "qac", "libpecos", 2),
+    ("opening, ms", "open_ms", "qac", "libpecos", None),
+)
+_HIGHER_IS_BETTER = {"per_second"}
+
+
+def ratios(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return how many times better one thing is than another: the median over rounds, the least and the most.
+
+    What a result has no figures of is left out.
+    """
+    out = []
+    for name, figure, better, worse, asked in RATIOS:
+        a, b = _rounds(result, figure, better), _rounds(result, figure, worse)
+        if a and b:
+            pairs = [x / y if figure in _HIGHER_IS_BETTER else y / x for x, y in zip(a, b, strict=True)]
+            out.append(
+                {
+                    "name": name,
+                    "better": better,
+                    "worse": worse,
+                    "ratio": median(pairs),
+                    "low": min(pairs),
+                    "high": max(pairs),
+                    "asked": asked,
+                }
+            )
+    return out
+
+
+def _rounds(result: dict[str, Any], figure: str, way: str) -> list[float]:
+    """Return the figure of each round; none where it was not measured."""
+    if figure in ("p50", "p99"):
+        return list(result["single"].get(way, {}).get(f"{figure}_rounds", ()))
+    if figure == "per_second":
+        return list(result["bulk"].get(way, {}).get("rounds", ()))
+    system = result["trained"].get(way, {"runs": []})
+    return [run.get(figure, system.get(figure)) for run in system["runs"]]
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """Return all tables."""
+    machine, logs = report["machine"], report["logs"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    blocks = [
+        f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gb']} GB, {machine['system']}, "
+        f"Python {machine['python']}, {versions}; medians of {report['settings']['rounds']} rounds",
+        _table("log | how many times better | ratio | least–most | asked", logs, _ratio_rows),
+        _table("log | a request | p50, µs | p99, µs", logs, _single_rows),
+        _table("log | many requests | a second", logs, _bulk_rows),
+        _table(
+            "log | system | known queries | training, s | peak, MB | model, MB | bytes a query | opening, ms | MRR@10 "
+            "| 95 %",
+            logs,
+            _trained_rows,
+        ),
+    ]
+    if any("parts" in log for log in logs):
+        blocks.append(_table("log | part | by | what | result", logs, _part_rows))
+    return "\n\n".join(blocks)
+
+
+def _table(header: str, logs: Sequence[dict[str, Any]], rows: Callable[[dict[str, Any]], list[list[str]]]) -> str:
+    lines = [f"| {header} |", "|" + "---|" * (header.count("|") + 1)]
+    lines += [f"| {' | '.join([log['log'], *row])} |" for log in logs for row in rows(log)]
+    return "\n".join(lines)
+
+
+def _ratio_rows(log: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            r["name"],
+            number(r["ratio"]),
+            f"{number(r['low'])}–{number(r['high'])}",
+            f"≥ {r['asked']}" if r["asked"] else "-",
+        ]
+        for r in log["ratios"]
+    ]
+
+
+def _single_rows(log: dict[str, Any]) -> list[list[str]]:
+    return [[way, number(t["p50_us"]), number(t["p99_us"])] for way, t in log["single"].items()]
+
+
+def _bulk_rows(log: dict[str, Any]) -> list[list[str]]:
+    return [[way, f"{t['per_second']:,.0f}"] for way, t in log["bulk"].items()]
+
+
+def _trained_rows(log: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            system,
+            f"{t['labels']:,}",
+            number(t["seconds"]),
+            f"{t['peak_mb']:.0f}",
+            f"{t['bytes'] / 1e6:.1f}",
+            f"{t['bytes'] / t['labels']:.0f}",
+            number(t["open_ms"]),
+            f"{t['mrr@10']:.4f}",
+            "–".join(f"{end:.4f}" for end in t["ci95"]),
+        ]
+        for system, t in log["trained"].items()
+    ]
+
+
+def _part_rows(log: dict[str, Any]) -> list[list[str]]:
+    return [[p["part"], p["by"], p["what"], f"{number(p['value'])} {p['unit']}"] for p in log.get("parts", ())]
+
+
+def number(value: float) -> str:
+    """Return a number with three digits that count."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
