@@ -23,6 +23,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from systems import Data
+from threadpoolctl import threadpool_limits
 
 from qac._native import encode_labels
 from qac.config import IndexConfig, TrainingConfig
@@ -163,11 +164,12 @@ def prefix_range(labels: Sequence[str], prefix: str) -> tuple[int, int]:
 def _seconds(alternatives: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Return the median seconds of each call over rounds, of which a first one is not counted."""
     taken: dict[str, list[float]] = {by: [] for by in alternatives}
-    for number in range(rounds + 1):
-        for by, call in alternatives.items():
-            began = time.perf_counter()
-            call()
-            taken[by] += [time.perf_counter() - began] if number else []
+    with threadpool_limits(1):
+        for number in range(rounds + 1):
+            for by, call in alternatives.items():
+                began = time.perf_counter()
+                call()
+                taken[by] += [time.perf_counter() - began] if number else []
     return {by: median(seconds) for by, seconds in taken.items()}
 
 

@@ -150,13 +150,11 @@ def _pythons(libpecos: str | None) -> dict[str, str]:
         return pythons
     try:
         tried = subprocess.run([libpecos, "-c", "import pecos, qac"], capture_output=True, text=True)
-        reason = tried.stderr.strip().rpartition("\n")[2]
+        reason = tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
     except OSError as e:
         reason = str(e.strerror)
     if reason:
-        raise SystemExit(
-            f"--libpecos {libpecos} cannot run libpecos and qac: {reason}; pip install -e '.[peers]' there"
-        )
+        raise SystemExit(f"{libpecos} cannot run libpecos beside qac: {reason}; pip install -e '.[peers]' there")
     return pythons | {"libpecos": libpecos}
 
 

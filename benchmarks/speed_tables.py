@@ -51,13 +51,14 @@ def ratios(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _rounds(result: dict[str, Any], figure: str, way: str) -> list[float]:
-    """Return the figure of each round; none where it was not measured."""
+    """Return the figure of each round or training; none where it was not measured."""
     if figure in ("p50", "p99"):
         return list(result["single"].get(way, {}).get(f"{figure}_rounds", ()))
     if figure == "per_second":
         return list(result["bulk"].get(way, {}).get("rounds", ()))
     system = result["trained"].get(way, {"runs": []})
-    return [run.get(figure, system.get(figure)) for run in system["runs"]]
+    runs = [run[figure] for run in system["runs"] if figure in run]
+    return runs or [system[figure] for _ in range(figure in system)]
 
 
 def markdown(report: dict[str, Any]) -> str:
