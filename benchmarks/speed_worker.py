@@ -167,7 +167,11 @@ def _native_call(completer: Completer, requests: Sequence[Request]) -> Single:
 
 
 def _batch(completer: Completer, requests: Sequence[Request]) -> None:
-    """Ask all requests in the fastest way there is, on one thread."""
+    """Ask all requests in the fastest way that there is on one thread; today that is one by one."""
+    _one_by_one(completer, requests)
+
+
+def _one_by_one(completer: Completer, requests: Sequence[Request]) -> None:
     for prefix, prev in requests:
         completer.complete(prefix, prev, K)
 
@@ -175,7 +179,7 @@ def _batch(completer: Completer, requests: Sequence[Request]) -> None:
 def _in_threads(completer: Completer, requests: Sequence[Request], threads: int) -> None:
     """Ask the requests one by one, shared among threads."""
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda i: _batch(completer, requests[i::threads]), range(threads)))
+        list(pool.map(lambda i: _one_by_one(completer, requests[i::threads]), range(threads)))
 
 
 def requests_of(examples: Iterable[Example], n: int) -> list[Request]:
