@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import callgrind
@@ -103,7 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="qac-profiles-") as scratch:
         for name, folder in example_folders(args.logs, args.examples, args.prep, Path(scratch)):
             data, model = Data(folder), Path(scratch) / f"{name}.qac"
-            tables = [train_model(data, model), *request_tables(model, data, args.requests, args.part)]
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # a peak of memory is of one training
+                steps = pool.submit(train_model, data, model).result()
+            tables = [steps, *request_tables(model, data, args.requests, args.part)]
             print("\n\n".join([f"### {name}", *tables]), end="\n\n", flush=True)
     return 0
 
