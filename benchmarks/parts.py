@@ -2,7 +2,7 @@
 
 TF-IDF of sessions and of prefixes against scikit-learn's vectoriser, with the same terms; the ranker of one tree node
 against scikit-learn's logistic regression; the labels under a prefix against a marisa trie and against bisection in a
-list. All on one thread. What is timed is timed in rounds, each alternative once a round, and the median is given.
+list. All on one thread, in processor time: each alternative once a round, and the median over rounds is given.
 """
 
 from __future__ import annotations
@@ -162,14 +162,14 @@ def prefix_range(labels: Sequence[str], prefix: str) -> tuple[int, int]:
 
 
 def _seconds(alternatives: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each call over rounds, of which a first one is not counted."""
+    """Return the median processor seconds of each call over rounds, of which a first one is not counted."""
     taken: dict[str, list[float]] = {by: [] for by in alternatives}
     with threadpool_limits(1):
         for number in range(rounds + 1):
             for by, call in alternatives.items():
-                began = time.perf_counter()
+                began = time.process_time()
                 call()
-                taken[by] += [time.perf_counter() - began] if number else []
+                taken[by] += [time.process_time() - began] if number else []
     return {by: median(seconds) for by, seconds in taken.items()}
 
 

@@ -135,7 +135,8 @@ def _part_rows(log: dict[str, Any]) -> list[list[str]]:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits that count."""
+    """Return a number with three digits that count, but no more than three places."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    places = 1 if value >= 10 else 2 if value >= 0.1 else 3
+    return f"{value:.{places}f}"

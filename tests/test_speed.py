@@ -160,6 +160,8 @@ def test_ranges_of_labels_by_bisection(load):
         assert labels[lo:hi] == [label for label in labels if label.startswith(prefix)]
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.123, "0.12"), (12.34, "12.3"), (1234.5, "1,234"), (99.99, "100.0")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0123, "0.012"), (0.123, "0.12"), (12.34, "12.3"), (1234.5, "1,234"), (99.99, "100.0")]
+)
 def test_numbers_have_three_digits_that_count(load, value, text):
     assert load("speed_tables").number(value) == text
