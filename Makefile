@@ -17,7 +17,7 @@ C_FLAGS = -std=c11 -Wall -Wextra -Werror -Inative -Inative/src
 C_LIBS = -lm -lpthread
 SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DQAC_TEST_ALLOC
 
-.PHONY: help demo test lint native-test bench wheel clean
+.PHONY: help demo test lint native-test bench quality instructions profiles wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,8 +38,17 @@ lint: $(VENV)/.installed-dev build/typed ## check style and types of the Python,
 native-test: native/build/test-sanitized ## run the native tests under the address and undefined-behaviour sanitizers
 	native/build/test-sanitized
 
-bench: $(VENV)/.installed ## measure quality, speed and size on the sample log
-	$(BIN)/python benchmarks/quality.py --systems main
+bench: $(VENV)/.installed ## speed and size on the sample log (BENCH="LOG...", LIBPECOS=PYTHON to compare with)
+	$(BIN)/python benchmarks/speed.py $(BENCH) $(if $(LIBPECOS),--libpecos $(LIBPECOS))
+
+quality: $(VENV)/.installed ## quality of the baselines and qac on the sample log (QUALITY="LOG...")
+	$(BIN)/python benchmarks/quality.py --systems main $(QUALITY)
+
+instructions: $(VENV)/.installed ## hold the instructions of a request against their budget (RECORD=1 sets it anew)
+	$(BIN)/python benchmarks/instructions.py $(if $(RECORD),--record)
+
+profiles: $(VENV)/.installed ## where a request's instructions and the time of training go (PROFILES="LOG...")
+	$(BIN)/python benchmarks/profiles.py $(PROFILES)
 
 wheel: $(VENV)/.installed-dev ## build the sdist, and from it the wheel, into dist/
 	rm -rf dist

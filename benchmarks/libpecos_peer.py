@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pecos.core import ScipyCompressedSparseAllocator, ScipyCsrF32, clib
 from pecos.utils.cluster_util import ClusterChain
 from pecos.xmc.base import HierarchicalKMeans
 from pecos.xmc.xlinear import XLinearModel
@@ -42,6 +44,7 @@ class LibpecosCompleter:
 
     def __init__(self, name: str, model: XLinearModel, texts: Sequence[str], featurize: Featurize, beam: int) -> None:
         self.name = name
+        self.n_labels = len(texts)
         self._model = model
         self._texts = texts
         self._featurize = featurize
@@ -51,14 +54,29 @@ class LibpecosCompleter:
         """Return up to ``k`` completions, best first; none where there is no earlier query, as published."""
         if not prev:
             return []
-        return answers(self._model, self._featurize([(prev[-1], prefix)]), self._texts, [prefix], self._beam, k)[0]
+        return self.complete_batch([(prev[-1], prefix)], k)[0]
+
+    def complete_batch(self, requests: Sequence[tuple[str, str]], k: int = 10) -> list[list[Completion]]:
+        """Return the completions of requests, each a last query and a prefix: one thread, one call for all of them."""
+        prefixes = [prefix for _, prefix in requests]
+        return answers(self._model, self._featurize(requests), self._texts, prefixes, self._beam, k)
+
+    def features(self, request: tuple[str, str]) -> ScipyCsrF32:
+        """Return what :meth:`search` is given for a last query and a prefix."""
+        return ScipyCsrF32.init_from(sparse.csr_matrix(self._featurize([request]), dtype=np.float32))
+
+    def search(self, X: ScipyCsrF32) -> None:
+        """Run the C++ search alone: neither features are made, nor answers read."""
+        found = ScipyCompressedSparseAllocator()
+        clib.xlinear_predict(self._model.model.model_chain, X, self._beam, None, _wanted(self._beam), 1, found)
 
 
 def answers(
     model: XLinearModel, X: sparse.csr_matrix, texts: Sequence[str], prefixes: Sequence[str], beam: int, k: int
 ) -> list[list[Completion]]:
     """Return for each row of ``X`` the best ``k`` that start with its prefix, of what a beam search finds."""
-    found = model.predict(sparse.csr_matrix(X, dtype=np.float32), beam_size=beam, only_topk=beam * 100, threads=1)
+    X = sparse.csr_matrix(X, dtype=np.float32)
+    found = model.predict(X, beam_size=beam, only_topk=_wanted(beam), threads=1)
     out = []
     for row, prefix in enumerate(prefixes):
         span = slice(found.indptr[row], found.indptr[row + 1])
@@ -68,18 +86,33 @@ def answers(
     return out
 
 
-def train_libpecos(preset: str, examples: Iterable[Example], *, threads: int = -1) -> LibpecosCompleter:
-    """Train a preset on normalised examples. ``threads``: -1 for all processors."""
+def _wanted(beam: int) -> int:
+    """Return how many labels are asked for: all under the beam's leaves, of at most 100 labels each."""
+    return beam * 100
+
+
+def train_libpecos(
+    preset: str, examples: Iterable[Example], *, threads: int = -1, folder: Path | None = None
+) -> LibpecosCompleter:
+    """Train a preset on normalised examples.
+
+    ``threads``: -1 for all processors. ``folder``: where to keep the rankers, as libpecos writes them.
+    """
     config = PRESETS[preset].config
     requests, texts, Y = request_matrix(examples, use_prefix=config.use_prefix)
     featurize = _featurizer(config, requests)
     X = featurize(requests)
     levels = _levels(config, texts, X, sparse.csr_matrix(Y.T))
     model = train_rankers(X, Y, chain_of(levels, len(texts)), config, threads)
-    with tempfile.TemporaryDirectory() as folder:  # only what is loaded again, for predictions alone, is fast
-        model.save(folder)
-        model = XLinearModel.load(folder, is_predict_only=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        model.save(str(folder or scratch))
+        model = load_rankers(folder or Path(scratch))
     return LibpecosCompleter(f"libpecos {preset}", model, texts, featurize, config.decoding.beam)
+
+
+def load_rankers(folder: Path) -> XLinearModel:
+    """Return a saved model for predictions alone: only these are fast."""
+    return XLinearModel.load(str(folder), is_predict_only=True)
 
 
 def train_rankers(

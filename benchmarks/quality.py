@@ -129,22 +129,27 @@ def _choose(wanted: str) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-def _folders(args: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name of each log and the folder of its examples, prepared when it is asked for."""
-    for folder in args.examples or ():
+def example_folders(
+    logs: Sequence[Path], examples: Sequence[Path], options: str, scratch: Path
+) -> Iterator[tuple[str, Path]]:
+    """Yield the name of each log and the folder of its examples, prepared when it is asked for.
+
+    ``logs`` are prepared with ``options``, ``examples`` are folders that ``qac prep`` wrote; the sample log where there
+    are neither.
+    """
+    for folder in examples:
         data = scratch / f"examples-{folder.resolve().name}"  # models are kept beside the examples: not in your folder
         data.mkdir()
         for path in folder.iterdir():
             if path.suffix in (".jsonl", ".json"):
                 (data / path.name).symlink_to(path.resolve())
         yield folder.resolve().name, data
-    logs = args.logs
-    if not logs and not args.examples:
+    if not logs and not examples:
         logs = [scratch / "sample.tsv"]
         subprocess.run([sys.executable, "-m", "qac.data_prep.sample_log", str(logs[0])], check=True)
     for number, log in enumerate(logs):
         data = scratch / str(number)
-        seconds = prepare(log, data, args.prep.split())
+        seconds = prepare(log, data, options.split())
         print(f"{log.name}: prepared in {seconds:.1f} s", file=sys.stderr)
         yield log.name, data
 
@@ -153,7 +158,9 @@ def main() -> int:
     """Measure the logs named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logs", nargs="*", type=Path, metavar="LOG", help="query logs (default: the sample log)")
-    parser.add_argument("--examples", action="append", type=Path, metavar="DIR", help="a folder of `qac prep`")
+    parser.add_argument(
+        "--examples", action="append", type=Path, default=[], metavar="DIR", help="a folder of `qac prep`"
+    )
     parser.add_argument(
         "--systems",
         default="main;ablations;presets;libpecos",
@@ -174,7 +181,8 @@ def main() -> int:
         return 0
     arguments = ("--part", args.part, "--limit", str(args.limit), "--typos", str(args.typos))
     with tempfile.TemporaryDirectory(prefix="qac-bench-") as scratch:
-        results = [measure(name, data, names, arguments) for name, data in _folders(args, Path(scratch))]
+        folders = example_folders(args.logs, args.examples, args.prep, Path(scratch))
+        results = [measure(name, data, names, arguments) for name, data in folders]
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}\n")
     print(table(results))
     if args.json:

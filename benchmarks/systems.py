@@ -160,7 +160,7 @@ def main() -> int:
     trainer = {name: trainer for group in groups().values() for name, trainer in group.items()}[args.system]
     began = time.monotonic()
     suggester = trainer(data)
-    costs = {"train_seconds": time.monotonic() - began, "peak_mb": _peak_mb()}
+    costs = {"train_seconds": time.monotonic() - began, "peak_mb": peak_mb()}
     known = LabelTable.from_examples(data.examples("train"))
     examples = data.examples(args.part)[: args.limit]
     info = suggester.info() if hasattr(suggester, "info") else {}
@@ -171,7 +171,7 @@ def main() -> int:
     return 0
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most memory that this process has had."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux, whose ru_maxrss begins with what the parent process had

@@ -53,6 +53,16 @@ def test_libpecos_completes_as_published(peer, preset, examples):
     assert completer.complete("n") == []
 
 
+def test_many_requests_are_answered_as_one_by_one(peer, examples, tmp_path):
+    completer = peer.train_libpecos("kdd21-hybrid2", examples, threads=1, folder=tmp_path / "rankers")
+    requests = [("digital camera", "n"), ("running shoes", "ni"), ("travel", "new york")]
+    one_by_one = [completer.complete(prefix, [query]) for query, prefix in requests]
+    assert completer.complete_batch(requests) == one_by_one
+    assert all(one_by_one)
+    completer.search(completer.features(requests[0]))
+    assert peer.load_rankers(tmp_path / "rankers").nr_labels == completer.n_labels
+
+
 def test_rankings_agree(peer, example_file):
     import check_libpecos
 
