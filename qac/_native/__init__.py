@@ -39,6 +39,7 @@ from qac._native.base import (
     NativeError,
 )
 from qac._native.composer import ComposerArrays, NgramArrays
+from qac._native.counting import Words, count_reuse, words
 from qac._native.features import VectorizerConfig, Vocabulary, build_slots, build_vocabulary, terms, vectorize
 from qac._native.model import Feature, Model, ModelArrays, Step
 from qac._native.strings import common_prefixes, decode_label, encode_labels, word_slots
@@ -89,13 +90,16 @@ __all__ = [
     "TreeArrays",
     "VectorizerConfig",
     "Vocabulary",
+    "Words",
     "build_slots",
     "build_vocabulary",
     "common_prefixes",
+    "count_reuse",
     "decode_label",
     "encode_labels",
     "terms",
     "train",
     "vectorize",
     "word_slots",
+    "words",
 ]
