@@ -21,7 +21,7 @@ from qac.examples import Example
 from qac.features.base import unit_rows
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
-from qac.index.embeddings import embed_labels
+from qac.index.embeddings import TextRows, embed_labels
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable, QueryLog
@@ -199,7 +199,9 @@ def train(
         ranking = RankingExamples(X, steps.by_label(discount))
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
-    def embed() -> sparse.csr_matrix:
+    def embed() -> sparse.csr_matrix | TextRows:
+        if config.index.embedding == "text":
+            return TextRows(labels.texts, config.position_decay)
         return embed_labels(config.index.embedding, labels.texts, X, ranking.Y, position_decay=config.position_decay)
 
     with working("build the tree", quiet=quiet):

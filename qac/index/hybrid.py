@@ -9,13 +9,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from qac.config import MAX_CHILDREN, IndexConfig
-from qac.features.prefix import PrefixTfidfVectorizer
+from qac.index.embeddings import TextRows
 from qac.index.kmeans import BalancedKMeansSplitter
 from qac.index.mustlink import MustLinkSplitter
 from qac.index.tree import Labels, LabelTree, Split, TreeBuilder
 from qac.index.trie import TrieSplitter
 
-Embed = Callable[[], sparse.csr_matrix]
+Embed = Callable[[], sparse.csr_matrix | TextRows]
 
 
 def build_tree(
@@ -26,7 +26,7 @@ def build_tree(
     ``embed`` gives the labels' embedding, one row each, and is called only where clusters are needed; without it the
     labels' texts are embedded. Deterministic: the same labels, weights, embedding and configuration give the same tree.
     """
-    embed = embed or (lambda: PrefixTfidfVectorizer().fit_transform(texts))
+    embed = embed or (lambda: TextRows(texts))
     return TreeBuilder(np.asarray(weights, dtype=np.float32)).build(_Splitter(texts, config, embed))
 
 
