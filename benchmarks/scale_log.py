@@ -33,7 +33,7 @@ Random = np.random.Generator
 PAIRS: Final = 3
 """Steps from one query to the next, for each distinct query."""
 TEST_EXAMPLES: Final = 20_000
-_UNIVERSE: Final = 1.32
+_UNIVERSE: Final = 1.46
 """Queries that there are, for each one that a log of PAIRS steps happens to have."""
 _PER_TOPIC: Final = 50
 _WORDS: Final = (0.12, 0.32, 0.30, 0.17, 0.09)

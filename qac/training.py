@@ -25,6 +25,7 @@ from qac.index.embeddings import TextRows, embed_labels
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable, QueryLog
+from qac.memory import peak_mb
 from qac.progress import progress, working
 from qac.reuse import count_reuse
 from qac.xlinear import Rankers, RankingExamples, train_rankers
@@ -284,7 +285,7 @@ class _Watch:
 
 
 class _Clock:
-    """Adds to each line what its step took, in seconds."""
+    """Adds to each line what its step took, in seconds, and the most memory there was."""
 
     def __init__(self, log: Log | None) -> None:
         self._log = log
@@ -297,5 +298,6 @@ class _Clock:
     def __call__(self, line: str) -> None:
         now = time.monotonic()
         if self._log:
-            self._log(f"{line} ({now - self._last:.1f} s)")
+            peak = peak_mb()
+            self._log(f"{line} ({now - self._last:.1f} s{f', {peak:,.0f} MB' if peak else ''})")
         self._last = now

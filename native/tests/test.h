@@ -94,6 +94,7 @@ int ask(const qac_model *m, qac_scratch *s, const char *prefix, const char *sess
 void test_text(void);
 void test_labels(void);
 void test_features(void);
+void test_counting(void);
 void test_training(void);
 void test_search(void);
 void test_ngrams(void);
