@@ -206,7 +206,7 @@ def train(
         return embed_labels(config.index.embedding, labels.texts, X, ranking.Y, position_decay=config.position_decay)
 
     with working("build the tree", quiet=quiet):
-        tree = build_tree(labels.texts, labels.counts * discount, config.index, embed)
+        tree = build_tree(labels.texts, labels.counts * discount, config.index, embed, threads=threads)
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
     composer = None

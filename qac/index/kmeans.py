@@ -92,6 +92,7 @@ def _halve(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Cut ``rows`` into two that hold ``left_parts`` of all ``parts`` and the rest."""
     part = X[rows]
+    columns = part.T
     first, second = rng.choice(len(rows), 2, replace=False)
     direction = (part[int(first)] - part[int(second)]).toarray().ravel()
     if not direction.any():  # two equal rows tell nothing apart
@@ -106,7 +107,7 @@ def _halve(
         if before is not None and np.array_equal(left, before):
             break
         before = left
-        direction = _centroid(part, order[:size]) - _centroid(part, order[size:])
+        direction = _centroid(columns, order[:size]) - _centroid(columns, order[size:])
     return rows[order[:size]], rows[order[size:]]
 
 
@@ -119,9 +120,9 @@ def _cut(n: int, left_parts: int, parts: int, weights: npt.NDArray[np.int64] | N
     return min(max(nearest, left_parts), n - (parts - left_parts))
 
 
-def _centroid(part: sparse.csr_matrix, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    weights = np.zeros(part.shape[0])
+def _centroid(columns: sparse.csc_matrix, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    weights = np.zeros(columns.shape[1])
     weights[rows] = 1
-    mean: npt.NDArray[np.float64] = part.T @ weights
+    mean: npt.NDArray[np.float64] = columns @ weights
     length = float(np.linalg.norm(mean))
     return mean / length if length > 0 else mean
