@@ -225,7 +225,7 @@ typedef struct qac_rankers qac_rankers;
 /* Trains one ranker per node. QAC_LOSS_SOFTMAX: multinomial logistic regression over the node's children whose offset is
  * the log of the child's mass, with weights only for (feature, child) pairs that occur together. QAC_LOSS_HINGE: a linear
  * support vector machine for each child against the rest, which knows nothing of masses; give it a feature that is always
- * 1. Owned result in *out. */
+ * 1. Owned result in *out. QAC_EINVAL: a setting is out of range, or a node has too many children or 2^32 weights. */
 int qac_train(const qac_tree *tree, const qac_examples *examples, const qac_training *training, qac_progress *progress,
               qac_rankers **out);
 void qac_rankers_sizes(const qac_rankers *r, uint64_t *rows, uint64_t *entries);

@@ -117,15 +117,16 @@ typedef struct {
     uint32_t *local; /* [features] global id -> local id of the current node */
 } workspace;
 
-static void workspace_free(workspace *w)
+static void buffers_free(workspace *w)
 {
     solver_space *s = &w->solver;
     buffer *all[] = {&w->pairs,    &w->pairs2,   &w->mass,     &w->x_end,    &w->x_feature, &w->x_value,
                      &w->y_end,    &w->y_child,  &w->y_weight, &w->features, &w->slot_end,  &w->slot_child,
                      &w->seen,     &s->work,     &s->weight,   &s->kept,     &s->end,       &s->child};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]->data);
-    free(w->local);
+        *all[i] = (buffer){0};
+    }
 }
 
 /* The labels of a child: fills lo, hi and, for clustered ones, returns the array they index. */
@@ -370,8 +371,10 @@ static int collect(const node_weights *weights, uint32_t n_features, float prune
         if (entries > before)
             a[rows++] = (pair){(uint64_t)features[f] << 32 | f, 0};
     }
+    if (entries > UINT32_MAX)
+        return QAC_EINVAL;
     *r = (ranker){
-        .row_feature = qac_alloc(rows, sizeof(uint32_t)), .row_end = qac_alloc(rows, sizeof(uint64_t)),
+        .row_feature = qac_alloc(rows, sizeof(uint32_t)), .row_end = qac_alloc(rows, sizeof(uint32_t)),
         .entry_child = qac_alloc(entries, sizeof(uint16_t)), .entry_weight = qac_alloc(entries, sizeof(float)),
     };
     if (!r->row_feature || !r->row_end || !r->entry_child || !r->entry_weight)
@@ -386,7 +389,7 @@ static int collect(const node_weights *weights, uint32_t n_features, float prune
             }
         }
         r->row_feature[r->rows] = features[f];
-        r->row_end[r->rows] = r->entries;
+        r->row_end[r->rows] = (uint32_t)r->entries;
     }
     return QAC_OK;
 }
@@ -417,6 +420,8 @@ static int train_node(shared *sh, const job *j, workspace *w)
     return status;
 }
 
+enum { MANY_EXAMPLES = 1 << 20 };
+
 static void *run(void *argument)
 {
     shared *sh = argument;
@@ -432,6 +437,8 @@ static void *run(void *argument)
         if (i >= sh->n_jobs)
             break;
         status = sh->progress->cancel ? QAC_ECANCELLED : train_node(sh, &sh->jobs[i], &w);
+        if (sh->jobs[i].examples >= MANY_EXAMPLES)
+            buffers_free(&w); /* the nodes after it are smaller, and by and by the results need the room */
         const double *loss = sh->loss[sh->jobs[i].node];
         pthread_mutex_lock(&sh->lock);
         sh->progress->work_done += sh->jobs[i].examples;
@@ -443,7 +450,8 @@ static void *run(void *argument)
         int none = QAC_OK;
         atomic_compare_exchange_strong(&sh->status, &none, status);
     }
-    workspace_free(&w);
+    buffers_free(&w);
+    free(w.local);
     return NULL;
 }
 
