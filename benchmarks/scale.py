@@ -1,6 +1,6 @@
 """How training and asking grow with the log: generated logs of 100 k, 1 M and 10 M distinct queries.
 
-    python benchmarks/scale.py --folder /var/tmp/scale                        # all three: over an hour, 20 GiB, 10 GB of disk
+    python benchmarks/scale.py --folder /var/tmp/scale  # all: over an hour, 20 GiB, 10 GB of disk
     python benchmarks/scale.py --sizes 100000 1000000 --out scale.json --plot scale.svg
     python benchmarks/scale.py --results scale.json --plot scale.svg          # draw again
 
@@ -45,7 +45,13 @@ def measure(size: int, folder: Path, seed: int, limit: int) -> dict[str, Any]:
     model = folder / f"{size}.qac"
     trained = _run("-m", "qac", "train", str(data / "train.jsonl"), "--out", str(model), "--json", "--verbose")
     asked = _run(__file__, "--ask", str(model), str(data / "test.jsonl"), "--limit", str(limit))
-    return {"size": size, "seed": seed, "log_bytes": (data / "train.jsonl").stat().st_size, "train": trained, "ask": asked}
+    return {
+        "size": size,
+        "seed": seed,
+        "log_bytes": (data / "train.jsonl").stat().st_size,
+        "train": trained,
+        "ask": asked,
+    }
 
 
 def _run(*command: str) -> dict[str, Any]:

@@ -75,8 +75,44 @@ def zipf(rng: Random, n: int, size: int | tuple[int, ...]) -> I64:
 
 def _vocabulary(rng: Random, common: int, rare: int) -> Strings:
     """Return ``common`` pronounceable words, short ones first, and ``rare`` ones of letters and digits."""
-    onsets = "s c p b m t d f r l h g n w k v j st ch pr tr br gr cl sh th pl bl fr y z q".split()
-    vowels, codas = "a e i o u ea oo ai".split(), ["", "", "", "n", "r", "s", "t", "l", "d", "ck", "m", "x"]
+    onsets = [
+        "s",
+        "c",
+        "p",
+        "b",
+        "m",
+        "t",
+        "d",
+        "f",
+        "r",
+        "l",
+        "h",
+        "g",
+        "n",
+        "w",
+        "k",
+        "v",
+        "j",
+        "st",
+        "ch",
+        "pr",
+        "tr",
+        "br",
+        "gr",
+        "cl",
+        "sh",
+        "th",
+        "pl",
+        "bl",
+        "fr",
+        "y",
+        "z",
+        "q",
+    ]
+    vowels, codas = (
+        ["a", "e", "i", "o", "u", "ea", "oo", "ai"],
+        ["", "", "", "n", "r", "s", "t", "l", "d", "ck", "m", "x"],
+    )
     words: dict[str, None] = {}
     while len(words) < common:
         draws = zip(*(zipf(rng, len(part), (1000, 4)).tolist() for part in (onsets, vowels, codas)), strict=True)
@@ -176,7 +212,7 @@ def _sessions(rng: Random, universe: Universe, n: int) -> tuple[I64, I64]:
     queries[:, 0] = universe.popular(rng, n)
     for i in range(1, _MOST):
         drawn = universe.next(rng, queries[:, i - 1])
-        queries[:, i] = np.where(drawn == queries[:, i - 1], universe.popular(rng, n), drawn)
+        queries[:, i] = np.where(drawn == queries[:, i - 1], (drawn + 1) % len(universe.texts), drawn)
     return queries, length
 
 
@@ -190,14 +226,12 @@ def _lines(rng: Random, universe: Universe, queries: I64, length: I64) -> list[b
     for i, (text, n, cut) in enumerate(zip(texts, place, cuts.tolist(), strict=True)):
         last = texts[i - 1] if n else b""
         past = b', "prev_queries": ["' + b'", "'.join(texts[i - n : i]) + b'"]' if n > 1 else b""
-        lines.append(
-            b'{"prev_query": "%b", "prefix": "%b", "next_query": "%b"%b}\n' % (last, text[:cut], text, past)
-        )
+        lines.append(b'{"prev_query": "%b", "prefix": "%b", "next_query": "%b"%b}\n' % (last, text[:cut], text, past))
     return lines
 
 
 def write_log(n: int, folder: Path, *, seed: int = 0, quiet: bool = False) -> None:
-    """Write ``train.jsonl`` of about ``n`` distinct queries and PAIRS * n pairs, and ``test.jsonl``, into ``folder``."""
+    """Write train.jsonl, of about ``n`` distinct queries and PAIRS * n pairs, and test.jsonl into ``folder``."""
     rng = np.random.default_rng(seed)
     universe = make_universe(rng, int(n * _UNIVERSE))
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How figures grow with the size of a log: a picture of panels, one line each figure, the size on a logarithmic axis."""
+"""How figures grow with the size of a log: panels with a line for each, the size on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -57,8 +57,10 @@ def _panel(panel: Panel, left: float, top: float) -> list[str]:
     for tick in ticks:
         out.append(f'<line class="grid" x1="{left}" y1="{y(tick):.1f}" x2="{left + _WIDTH - 16}" y2="{y(tick):.1f}"/>')
         out.append(f'<text x="{left - 5}" y="{y(tick) + 4:.1f}" text-anchor="end">{short(tick)}</text>')
-    for n in sorted({n for n, _ in points}):
-        out.append(f'<text x="{x(n):.1f}" y="{top + _HEIGHT + 16}" text-anchor="middle">{short(n)}</text>')
+    out += [
+        f'<text x="{x(n):.1f}" y="{top + _HEIGHT + 16}" text-anchor="middle">{short(n)}</text>'
+        for n in sorted({n for n, _ in points})
+    ]
     for i, (name, line) in enumerate(panel.lines.items()):
         path = " L".join(f"{x(n):.1f} {y(v):.1f}" for n, v in line)
         out.append(f'<path class="s{i}" d="M{path}"><title>{escape(name)}</title></path>')

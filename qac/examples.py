@@ -37,7 +37,7 @@ _REMEMBERED: Final = 1 << 16
 """Texts whose normal form is remembered while others are read."""
 _WATCH_EVERY: Final = 4096
 """Lines."""
-_scan: Final = json.JSONDecoder().scan_once
+_decode: Final = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +134,11 @@ class _NoExampleError(Exception):
 
 def _parse(line: str) -> Example:
     try:
-        record, end = _scan(line, 0)
+        record, end = _decode(line)
         if end != len(line):
             json.loads(line)  # says what is wrong
-    except (ValueError, RecursionError, StopIteration) as e:
-        what = "nothing that it could begin with" if isinstance(e, StopIteration) else e
-        raise _NoExampleError(f"not JSON ({what}); give the JSON lines that `qac prep` writes") from e
+    except (ValueError, RecursionError) as e:
+        raise _NoExampleError(f"not JSON ({e}); give the JSON lines that `qac prep` writes") from e
     if not isinstance(record, dict):
         raise _NoExampleError(f"expected a JSON object, got {type(record).__name__}")
     following = record.get("next_query")

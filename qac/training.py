@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -253,9 +253,7 @@ def _length_discount(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[n
     return factor * scale, scale
 
 
-def _features(
-    steps: _Steps, session: SessionVectorizer, prefix: PrefixTfidfVectorizer | None
-) -> sparse.csr_matrix:
+def _features(steps: _Steps, session: SessionVectorizer, prefix: PrefixTfidfVectorizer | None) -> sparse.csr_matrix:
     """Fit the vectorisers and return the features of sessions and what was typed in them; of length 1 or empty."""
     if prefix is None or steps.prefixes is None:
         return session.fit_transform(queries.split("\n") for queries in steps.sessions)

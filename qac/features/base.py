@@ -61,9 +61,7 @@ class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[mi
 
     def _learn(self, documents: list[str]) -> None:
         # Some documents at a time: all occurrences of a long log's terms would not fit.
-        counted = [
-            np.unique(_native.terms(self.config(), part)[1], return_counts=True) for part in _batches(documents)
-        ]
+        counted = [np.unique(_native.terms(self.config(), part)[1], return_counts=True) for part in _batches(documents)]
         terms, part = np.unique(np.concatenate([_NO_TERMS, *(t for t, _ in counted)]), return_inverse=True)
         frequency = np.bincount(part, np.concatenate([[], *(n for _, n in counted)]), len(terms)).astype(np.int64)
         kept = frequency >= self.min_df
@@ -75,7 +73,9 @@ class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         parts = [_native.vectorize(self.config(), self.vocabulary_, part) for part in _batches(documents)]
         ids = np.concatenate([np.empty(0, np.int32), *(ids.astype(np.int32) for _, ids, _ in parts)])
         values = np.concatenate([np.empty(0, np.float32), *(values for *_, values in parts)])
-        sizes = np.concatenate([np.empty(0, np.int64), *(np.diff(end.astype(np.int64), prepend=0) for end, *_ in parts)])
+        sizes = np.concatenate(
+            [np.empty(0, np.int64), *(np.diff(end.astype(np.int64), prepend=0) for end, *_ in parts)]
+        )
         indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
         return sparse.csr_matrix((values, ids, indptr), shape=(len(documents), self.n_features_))
 

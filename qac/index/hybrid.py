@@ -30,8 +30,8 @@ def build_tree(
     """Return the tree over ``texts`` (ascending, distinct, not empty) with their ``weights`` (positive).
 
     ``embed`` gives the labels' embedding, one row each, and is called only where clusters are needed; without it the
-    labels' texts are embedded. Deterministic: the same labels, weights, embedding and configuration give the same tree, for
-    any number of ``threads``.
+    labels' texts are embedded. Deterministic: the same labels, weights, embedding and configuration give the same tree,
+    for any number of ``threads``.
     """
     embed = embed or (lambda: TextRows(texts))
     return TreeBuilder(np.asarray(weights, dtype=np.float32)).build(_Splitter(texts, config, embed), threads)

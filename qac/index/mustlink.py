@@ -31,7 +31,11 @@ class MustLinkSplitter:
     """
 
     def __init__(
-        self, texts: Sequence[str], embedding: sparse.csr_matrix | TextRows, clusters: BalancedKMeansSplitter, depth: int
+        self,
+        texts: Sequence[str],
+        embedding: sparse.csr_matrix | TextRows,
+        clusters: BalancedKMeansSplitter,
+        depth: int,
     ) -> None:
         self._texts = texts
         self._embedding = embedding
