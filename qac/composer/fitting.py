@@ -175,8 +175,8 @@ def _last_words(words: list[str], sessions: Sequence[str]) -> tuple[sparse.csr_m
     place = {w: i for i, w in enumerate(words)}
     known = np.fromiter((place.get(w, -1) for w in found.distinct), np.int64, count=len(found.distinct))
     word = known[found.word]
-    sizes: npt.NDArray[np.int64] = np.diff(found.end.astype(np.int64), prepend=0)
-    column = np.repeat(np.arange(len(numbers)), sizes)[word >= 0]
+    ends: npt.NDArray[np.int64] = found.end.astype(np.int64)
+    column = np.repeat(np.arange(len(numbers)), np.diff(ends, prepend=0))[word >= 0]
     word = word[word >= 0]
     last = sparse.csr_matrix((np.ones(len(word), np.float32), (word, column)), shape=(len(words), len(numbers)))
     last.sum_duplicates()
