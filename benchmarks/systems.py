@@ -9,7 +9,6 @@ benchmarks/quality.py runs it, so that a peak of memory is the system's alone. T
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from qac.config import TrainingConfig
 from qac.evaluation import evaluate, mistype, save_report
 from qac.examples import Example, normalize_examples, read_examples
 from qac.labels import LabelTable
+from qac.memory import peak_mb
 from qac.presets import PRESETS
 from qac.saving import save_model
 from qac.training import train
@@ -169,15 +169,6 @@ def main() -> int:
     )
     save_report(replace(report, name=args.system), args.report)
     return 0
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has had."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux, whose ru_maxrss begins with what the parent process had
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
 if __name__ == "__main__":

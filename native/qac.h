@@ -146,6 +146,29 @@ int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_blo
 /* lcp[i] = bytes that strings i-1 and i share, cut back to a whole code point; lcp[0] = 0. */
 int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *lcp);
 
+/* ---- counting what a log says --------------------------------------------------------------------------------------- */
+
+/* Numbers the words of `texts` strings, which single spaces end, in the order in which they first come. word: the numbers
+ * of all occurrences; word_end[i]: where those of string i end. begin, end: [n] bytes of a word's first occurrence. All
+ * four have room for `capacity` occurrences (spaces and strings together are enough). Sets *n. QAC_EINVAL when there is
+ * too little room, or more than 2^32 - 2 words. */
+int qac_words(const char *text, const uint64_t *text_end, uint64_t texts, uint32_t *word, uint64_t *word_end,
+              uint64_t capacity, uint64_t *begin, uint64_t *end, uint32_t *n);
+
+/* Pairs: how often something came back, and how often it might have. */
+typedef struct {
+    double queries[QAC_MAX_AGE + 1][2]; /* the query 1, 2, .. before the last, where no newer one is equal */
+    double words[QAC_MAX_AGE + 1][2];   /* words of the query 0, 1, .. before the last that no newer one has */
+    double next[4][2];                  /* the next word is one of the last query's that are not there yet: the first word,
+                                           then where none, some, all of the words so far are from the last query */
+} qac_reuse;
+
+/* Counts reuse in examples: example i is the queries query[example_end[i-1] .. example_end[i]), oldest first, the last one
+ * that which followed; it stands for count[i] of them. The words of a query: as qac_words gives them. */
+int qac_count_reuse(const uint32_t *word, const uint64_t *word_end, uint32_t queries, uint32_t words,
+                    const uint32_t *query, const uint64_t *example_end, const double *count, uint32_t examples,
+                    qac_reuse *out);
+
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
 enum { QAC_MAX_THREADS = 1024 };
@@ -222,7 +245,7 @@ typedef struct qac_rankers qac_rankers;
 /* Trains one ranker per node. QAC_LOSS_SOFTMAX: multinomial logistic regression over the node's children whose offset is
  * the log of the child's mass, with weights only for (feature, child) pairs that occur together. QAC_LOSS_HINGE: a linear
  * support vector machine for each child against the rest, which knows nothing of masses; give it a feature that is always
- * 1. Owned result in *out. */
+ * 1. Owned result in *out. QAC_EINVAL: a setting is out of range, or a node has too many children or 2^32 weights. */
 int qac_train(const qac_tree *tree, const qac_examples *examples, const qac_training *training, qac_progress *progress,
               qac_rankers **out);
 void qac_rankers_sizes(const qac_rankers *r, uint64_t *rows, uint64_t *entries);

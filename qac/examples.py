@@ -9,14 +9,16 @@ stands for n equal ones), ``"time": t`` (when the query was made, in seconds sin
 that examples of one session share, for evaluation). ``prev_query`` may be empty: the first query of a session.
 """
 
+import functools
 import gzip
+import io
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 from qac.errors import InputError
 from qac.text import Protocol, normalize, normalize_prefix
@@ -29,6 +31,13 @@ MAX_SESSION: Final = (1 << 63) - 1
 MIN_TIME: Final = -62_135_596_800
 MAX_TIME: Final = 253_402_300_799
 """The years 1 to 9999, in seconds since 1970; times in milliseconds are mostly beyond."""
+
+_ONCE: Final = 1.0
+_REMEMBERED: Final = 1 << 16
+"""Texts whose normal form is remembered while others are read."""
+_WATCH_EVERY: Final = 4096
+"""Lines."""
+_decode: Final = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,10 @@ def _plain(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
+def read_examples(path: str | os.PathLike[str], *, watch: Callable[[int], None] | None = None) -> Iterator[Example]:
     """Yield the examples of a JSON-lines file, in order; a name that ends in .gz is unpacked on the way.
+
+    ``watch`` is told now and then how many bytes of the file have been read.
 
     Raises
     ------
@@ -77,10 +88,18 @@ def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
     """
     path = Path(path)
     try:
-        with _open(path) as f:
-            for number, line in enumerate(f, 1):
-                if line.strip():
-                    yield _parse(line, f"{path}:{number}")
+        with path.open("rb") as file, _text(file, path) as lines:
+            for number, line in enumerate(lines, 1):
+                if stripped := line.strip():
+                    try:
+                        example = _parse(stripped)
+                    except _NoExampleError as e:
+                        raise InputError(f"{path}:{number}: {e}") from e
+                    yield example
+                if watch and number % _WATCH_EVERY == 0:
+                    watch(file.tell())
+            if watch:
+                watch(file.tell())
     except UnicodeDecodeError as e:
         raise InputError(f"{path} is not UTF-8 text ({e.reason}); give the JSON lines that `qac prep` writes") from e
     except (gzip.BadGzipFile, EOFError, zlib.error) as e:
@@ -89,10 +108,9 @@ def read_examples(path: str | os.PathLike[str]) -> Iterator[Example]:
         raise InputError(f"cannot read {path}: {e.strerror}; give the JSON lines that `qac prep` writes") from e
 
 
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
+def _text(file: IO[bytes], path: Path) -> IO[str]:
+    unpacked = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+    return io.TextIOWrapper(cast(IO[bytes], unpacked), encoding="utf-8-sig")
 
 
 def normalize_examples(examples: Iterable[Example], protocol: Protocol = "default") -> Iterator[Example]:
@@ -101,46 +119,53 @@ def normalize_examples(examples: Iterable[Example], protocol: Protocol = "defaul
     Earlier queries of which nothing is left are dropped; so is an example whose next query is empty, for there is
     nothing to learn from it or to ask.
     """
+    # A query comes again and again: as the next one, then as an earlier one of its session.
+    normal = functools.lru_cache(_REMEMBERED)(functools.partial(normalize, protocol=protocol))
     for example in examples:
-        following = normalize(example.next_query, protocol)
-        if following:
-            history = tuple(q for q in (normalize(q, protocol) for q in example.prev_queries) if q)
+        if following := normal(example.next_query):
+            history = tuple([q for q in map(normal, example.prev_queries) if q])
             typed = normalize_prefix(example.prefix, protocol)
-            yield Example(history, typed, following, example.count, time=example.time, session=example.session)
+            yield Example(history, typed, following, example.count, example.time, example.session)
 
 
-def _parse(line: str, where: str) -> Example:
+class _NoExampleError(Exception):
+    """Says what is wrong with a line."""
+
+
+def _parse(line: str) -> Example:
     try:
-        record = json.loads(line)
+        record, end = _decode(line)
+        if end != len(line):
+            json.loads(line)  # says what is wrong
     except (ValueError, RecursionError) as e:
-        raise InputError(f"{where}: not JSON ({e}); give the JSON lines that `qac prep` writes") from e
+        raise _NoExampleError(f"not JSON ({e}); give the JSON lines that `qac prep` writes") from e
     if not isinstance(record, dict):
-        raise InputError(f"{where}: expected a JSON object, got {type(record).__name__}")
+        raise _NoExampleError(f"expected a JSON object, got {type(record).__name__}")
     following = record.get("next_query")
     if not isinstance(following, str):
-        raise InputError(f'{where}: "next_query" must be a string, got {following!r:.60}')
+        raise _NoExampleError(f'"next_query" must be a string, got {following!r:.60}')
     prefix = record.get("prefix", "")
     if not isinstance(prefix, str):
-        raise InputError(f'{where}: "prefix" must be a string, got {prefix!r:.60}')
+        raise _NoExampleError(f'"prefix" must be a string, got {prefix!r:.60}')
     prev, history = record.get("prev_query"), record.get("prev_queries")
     if prev is None:
         prev = ""
     if history is None or history == []:
         history = [prev] if prev else []
-    if not isinstance(history, list) or not all(isinstance(q, str) for q in [prev, *history]):
-        raise InputError(f'{where}: "prev_query" must be a string and "prev_queries" a list of strings')
-    count = record.get("count", 1)
-    if not _is_number(count, MIN_COUNT, MAX_COUNT):
-        raise InputError(f'{where}: "count" must be a number from {MIN_COUNT:g} to {MAX_COUNT:g}, got {count!r:.60}')
+    if type(history) is not list or not {str}.issuperset(map(type, (prev, *history))):
+        raise _NoExampleError('"prev_query" must be a string and "prev_queries" a list of strings')
+    count = record.get("count", _ONCE)
+    if count is not _ONCE and not _is_number(count, MIN_COUNT, MAX_COUNT):
+        raise _NoExampleError(f'"count" must be a number from {MIN_COUNT:g} to {MAX_COUNT:g}, got {count!r:.60}')
     when = record.get("time")
     if when is not None and not _is_number(when, MIN_TIME, MAX_TIME):
-        raise InputError(
-            f'{where}: "time" must be a number of seconds since 1970, from {MIN_TIME} to {MAX_TIME}, got {when!r:.60}'
+        raise _NoExampleError(
+            f'"time" must be a number of seconds since 1970, from {MIN_TIME} to {MAX_TIME}, got {when!r:.60}'
         )
     session = record.get("session")
     if session is not None and (type(session) is not int or not 0 <= session <= MAX_SESSION):
-        raise InputError(f'{where}: "session" must be a whole number from 0 to {MAX_SESSION}, got {session!r:.60}')
-    return Example(tuple(history), prefix, following, float(count), time=when, session=session)
+        raise _NoExampleError(f'"session" must be a whole number from 0 to {MAX_SESSION}, got {session!r:.60}')
+    return Example(tuple(history), prefix, following, float(count), when, session)
 
 
 def _is_number(value: object, low: float, high: float) -> bool:

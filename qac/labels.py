@@ -16,11 +16,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from qac._native import MAX_AGE
 from qac.config import PopularityConfig
 from qac.errors import InputError
 from qac.examples import Example
 
-_NONE: Final = -1
+I64 = npt.NDArray[np.int64]
+
 _MOST_HALVINGS: Final = 20.0
 
 
@@ -42,7 +44,7 @@ class LabelTable:
     @classmethod
     def from_examples(cls, examples: Iterable[Example], popularity: PopularityConfig | None = None) -> LabelTable:
         """Count the queries of normalised ``examples``; see :meth:`QueryLog.labels`."""
-        log = QueryLog()
+        log = QueryLog(history=1)
         for example in examples:
             log.add(example)
         return log.labels(popularity or PopularityConfig())
@@ -72,26 +74,61 @@ class LabelTable:
 
 
 class QueryLog:
-    """Who was asked for, after what, how often and when: examples as numbers, from which popularity is counted."""
+    """Who was asked for, after what, how often and when: examples as numbers, from which popularity is counted.
 
-    def __init__(self) -> None:
+    Of a million examples it keeps 30 MB, and 200 bytes of each distinct query.
+
+    Parameters
+    ----------
+    history : int
+        Earlier queries kept of each example, the newest; at most 65,534.
+    """
+
+    def __init__(self, history: int = MAX_AGE + 1) -> None:
+        self._history = history
         self._number: dict[str, int] = {}
-        self._following = array("I")
-        self._before = array("i")
+        self._query = array("I")
+        self._size = array("H")
         self._count = array("d")
         self._time = array("d")
+        self._by_text: I64 = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         """Return the number of examples."""
-        return len(self._following)
+        return len(self._size)
 
     def add(self, example: Example) -> None:
         """Take note of a normalised example."""
-        number, past = self._number, example.prev_queries
-        self._following.append(number.setdefault(example.next_query, len(number)))
-        self._before.append(number.setdefault(past[-1], len(number)) if past else _NONE)
+        number, past = self._number, example.prev_queries[-self._history :]
+        for query in past:
+            self._query.append(number.setdefault(query, len(number)))
+        self._query.append(number.setdefault(example.next_query, len(number)))
+        self._size.append(len(past) + 1)
         self._count.append(example.count)
         self._time.append(math.nan if example.time is None else example.time)
+
+    @property
+    def texts(self) -> list[str]:
+        """The distinct queries, in the order of their numbers."""
+        return list(self._number)
+
+    @property
+    def query(self) -> npt.NDArray[np.uint32]:
+        """The examples' queries by number, one example after another: earlier ones, oldest first, then the next one."""
+        return np.array(self._query, np.uint32)
+
+    @property
+    def end(self) -> npt.NDArray[np.uint64]:
+        """Shape (examples,): where the queries of each end."""
+        return np.cumsum(self._size, dtype=np.uint64)
+
+    @property
+    def by_text(self) -> I64:
+        """Shape (queries,): their numbers in the order of the texts."""
+        if len(self._by_text) != len(self._number):
+            texts = self.texts
+            self._by_text = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
+        return self._by_text
 
     def weights(self, half_life: float | None) -> npt.NDArray[np.float64]:
         """Return how much each example counts, shape (examples,): halved for every ``half_life`` seconds of its age.
@@ -104,10 +141,10 @@ class QueryLog:
         InputError
             An example has no time, and there is a half-life.
         """
-        count = np.frombuffer(self._count) if self._count else np.empty(0)
+        count = np.array(self._count, np.float64)
         if half_life is None or not len(self):
             return count
-        time = np.frombuffer(self._time)
+        time = np.array(self._time, np.float64)
         untimed = np.flatnonzero(np.isnan(time))
         if len(untimed):
             raise InputError(
@@ -130,38 +167,42 @@ class QueryLog:
         InputError
             There is no example with a query in it, or no query that was made often enough, or :meth:`weights` says so.
         """
+        texts, by_text = self.texts, self.by_text
+        if by_text.size and not texts[by_text[0]]:
+            by_text = by_text[1:]  # nothing is no query
         occurrences = self._sums(self.weights(None))
+        by_text = by_text[occurrences[by_text] > 0]  # some are only there as older queries
         counts = occurrences if popularity.half_life is None else self._sums(self.weights(popularity.half_life))
-        made = {text: i for text, i in self._number.items() if text}
-        if not made:
+        if not by_text.size:
             raise InputError("no queries to learn from: the example file is empty; run `qac prep` on a log first")
-        texts = sorted(text for text, i in made.items() if occurrences[i] >= popularity.min_count)
-        if not texts:
+        kept = by_text[occurrences[by_text] >= popularity.min_count]
+        if not kept.size:
             raise InputError(f"no query was made {popularity.min_count:,} times or more; lower --min-count")
-        kept = np.array([made[text] for text in texts])
         total = float(occurrences.sum())
         return LabelTable(
-            texts,
+            [texts[i] for i in kept.tolist()],
             # As a model stores them, so that what is equal there is equal here.
             counts[kept].astype(np.float32).astype(np.float64),
             occurrences[kept],
             new=float(occurrences[occurrences <= max(1, popularity.min_count)].sum()) / total,
-            left_out=len(made) - len(texts),
+            left_out=len(by_text) - len(kept),
         )
 
-    def labels_of(self, labels: LabelTable) -> npt.NDArray[np.int64]:
+    def labels_of(self, labels: LabelTable) -> I64:
         """Return the label that each example led to, shape (examples,), or -1 where it was left out."""
-        found = np.fromiter((labels.find(text) for text in self._number), np.int64, count=len(self._number))
-        return found[np.frombuffer(self._following, np.uint32)] if len(self) else np.empty(0, np.int64)
+        found = np.full(len(self._number), -1, np.int64)
+        found[[self._number[text] for text in labels.texts]] = np.arange(len(labels))
+        following: I64 = found[self.query[self.end.astype(np.int64) - 1]]
+        return following
 
     def _sums(self, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the sum of weights of each query, on the side of pairs where that is larger."""
         n = len(self._number)
         if not n:
             return np.empty(0)
-        before = np.frombuffer(self._before, np.int32)
-        preceded = before != _NONE
+        query, last = self.query, self.end.astype(np.int64) - 1
+        preceded = np.diff(last, prepend=-1) > 1
         return np.maximum(
-            np.bincount(np.frombuffer(self._following, np.uint32), weight, n),
-            np.bincount(before[preceded], weight[preceded], n),
+            np.bincount(query[last], weight, n),
+            np.bincount(query[last[preceded] - 1], weight[preceded], n),
         )

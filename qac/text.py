@@ -31,6 +31,8 @@ def _fold(text: str, protocol: Protocol) -> str:
         text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     if protocol == "alnum":
         text = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
+    if text.isprintable() and "  " not in text:  # as most are: no other spaces, no controls
+        return text
     return _SPACES.sub(" ", text)
 
 

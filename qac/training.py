@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from qac._native import MAX_LABEL_BYTES, MAX_THREADS, ComposerArrays, TrainingState
+from qac._native import MAX_AGE, MAX_LABEL_BYTES, MAX_THREADS, ComposerArrays, TrainingState
 from qac.composer.fitting import fit_composer
 from qac.config import TrainingConfig
 from qac.errors import InputError, UsageError
@@ -21,16 +21,16 @@ from qac.examples import Example
 from qac.features.base import unit_rows
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
-from qac.index.embeddings import embed_labels
+from qac.index.embeddings import TextRows, embed_labels
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable, QueryLog
+from qac.memory import peak_mb
 from qac.progress import progress, working
-from qac.reuse import ReuseCounter
+from qac.reuse import count_reuse
 from qac.xlinear import Rankers, RankingExamples, train_rankers
 
 Log = Callable[[str], None]
-_NO_ROW: Final = -1
 
 
 @dataclass(frozen=True)
@@ -56,44 +56,74 @@ class _Collector:
     """Reads examples once into numbers: after what session (a row) which query came."""
 
     def __init__(self, history: int, use_prefix: bool) -> None:
-        self.log = QueryLog()
-        self.reuse = ReuseCounter()
-        self._rows: dict[tuple[str, str], int] = {}
-        self._row = array("i")
+        self.log = QueryLog(max(history, MAX_AGE + 1))
         self._history = history
-        self._use_prefix = use_prefix
+        self._prefixes: dict[str, int] | None = {} if use_prefix else None
+        self._typed = array("I")
 
     def read(self, examples: Iterable[Example]) -> None:
         """Take note of normalised examples."""
+        add, prefixes = self.log.add, self._prefixes
         for e in examples:
-            row = _NO_ROW
-            if e.prev_queries:
-                session = "\n".join(e.prev_queries[-self._history :])
-                row = self._rows.setdefault((session, e.prefix if self._use_prefix else ""), len(self._rows))
-            self._row.append(row)
-            self.log.add(e)
-            self.reuse.add(e)
+            add(e)
+            if prefixes is not None:
+                self._typed.append(prefixes.setdefault(e.prefix, len(prefixes)))
 
     def steps(self, labels: LabelTable, half_life: float | None) -> _Steps:
         """Return the steps that led to a label, rows in the order of their texts: that of examples does not show."""
         label = self.log.labels_of(labels)
-        row = np.frombuffer(self._row, np.int32) if self._row else np.empty(0, np.int32)
-        chosen = (row != _NO_ROW) & (label >= 0)
-        label, row, weight = label[chosen], row[chosen], self.log.weights(half_life)[chosen].astype(np.float32)
-        led = np.zeros(len(self._rows), np.bool_)
-        led[row] = True
-        sessions = sorted(key for key, i in self._rows.items() if led[i])
-        number = np.empty(len(self._rows), np.int64)
-        number[[self._rows[key] for key in sessions]] = np.arange(len(sessions))
-        return _Steps(sessions, number[row], label, weight)
+        last = self.log.end.astype(np.int64) - 1
+        earlier = np.minimum(np.diff(last, prepend=-1) - 1, self._history)
+        chosen = np.flatnonzero((earlier > 0) & (label >= 0))
+        label, weight = label[chosen], self.log.weights(half_life)[chosen].astype(np.float32)
+        last, earlier = last[chosen], earlier[chosen]
+
+        query, rank = self.log.query, _ranks(self.log.by_text)
+        first = last - earlier
+        row = np.zeros(len(chosen), np.int64)
+        # Sessions compare query by query, the oldest first; where one ends it is the smaller, as its text would be.
+        for place in range(min(self._history, int(earlier.max(initial=0)))):
+            there = place < earlier
+            column = np.zeros(len(chosen), np.int64)
+            column[there] = rank[query[first[there] + place]] + 1
+            row = _renumber(row, column)
+        if self._prefixes is not None:
+            typed = list(self._prefixes)
+            order = np.array(sorted(range(len(typed)), key=typed.__getitem__), np.int64)
+            row = _renumber(row, _ranks(order)[np.array(self._typed, np.uint32)[chosen]])
+        _, example = np.unique(row, return_index=True)
+        texts = self.log.texts
+        sessions = [
+            texts[query[b - 1]] if b - a == 1 else "\n".join([texts[i] for i in query[a:b].tolist()])
+            for a, b in zip(first[example].tolist(), last[example].tolist(), strict=True)
+        ]
+        prefixes = None
+        if self._prefixes is not None:
+            prefixes = [typed[self._typed[i]] for i in chosen[example].tolist()]
+        return _Steps(sessions, prefixes, row, label, weight)
+
+
+def _ranks(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the place of each number in ``order``."""
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank
+
+
+def _renumber(major: npt.NDArray[np.int64], minor: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Number the distinct pairs in ascending order."""
+    number: npt.NDArray[np.int64] = np.unique(major * (minor.max(initial=0) + 1) + minor, return_inverse=True)[1]
+    return number
 
 
 @dataclass(frozen=True)
 class _Steps:
     """The examples with a previous query: from what row of ``sessions`` to which label, and how much that counts."""
 
-    sessions: list[tuple[str, str]]
-    """Distinct: earlier queries joined by line feeds, and the typed prefix where rankers see it."""
+    sessions: list[str]
+    """Earlier queries joined by line feeds; with what was typed, if that is there, distinct."""
+    prefixes: list[str] | None
+    """What was typed, where rankers see it."""
     row: npt.NDArray[np.int64]
     label: npt.NDArray[np.int64]
     weight: npt.NDArray[np.float32]
@@ -154,7 +184,7 @@ def train(
         labels = collector.log.labels(config.popularity)
         _check_lengths(labels)
         steps = collector.steps(labels, config.popularity.half_life)
-        reuse = collector.reuse.rates()
+        reuse = count_reuse(collector.log)
     del collector
     say(f"{len(labels):,} queries, {len(steps.row):,} examples of {len(steps.sessions):,} distinct sessions")
 
@@ -167,25 +197,26 @@ def train(
     )
     prefix = PrefixTfidfVectorizer(position_decay=config.position_decay) if config.use_prefix else None
     with working("find the features of sessions", quiet=quiet):
-        X = _features(steps.sessions, session, prefix)
+        X = _features(steps, session, prefix)
         length_factor, length_scale = _length_factors(labels, config.length_discount)
         discount = length_factor[labels.lengths()]
         ranking = RankingExamples(X, steps.by_label(discount))
     say(f"{X.shape[1]:,} features, {X.nnz:,} values")
 
-    def embed() -> sparse.csr_matrix:
+    def embed() -> sparse.csr_matrix | TextRows:
+        if config.index.embedding == "text":
+            return TextRows(labels.texts, config.position_decay)
         return embed_labels(config.index.embedding, labels.texts, X, ranking.Y, position_decay=config.position_decay)
 
     with working("build the tree", quiet=quiet):
-        tree = build_tree(labels.texts, labels.counts * discount, config.index, embed)
+        tree = build_tree(labels.texts, labels.counts * discount, config.index, embed, threads=threads)
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
     composer = None
     if config.composer.enabled:
         with working("learn how queries are composed", quiet=quiet):
-            sessions = [key[0] for key in steps.sessions]
             composer = fit_composer(
-                labels, sessions, ranking.Y, config.composer, reuse, config.length_discount, length_scale
+                labels, steps.sessions, ranking.Y, config.composer, reuse, config.length_discount, length_scale
             )
         say(f"composer of {len(composer.word.unigram) - 1:,} words and {len(composer.word.next):,} n-grams")
     with progress(None, "train", unit=" examples", quiet=quiet) as bar:
@@ -227,15 +258,13 @@ def _length_factors(labels: LabelTable, exponent: float) -> tuple[npt.NDArray[np
     return factor * scale, scale
 
 
-def _features(
-    requests: Sequence[tuple[str, str]], session: SessionVectorizer, prefix: PrefixTfidfVectorizer | None
-) -> sparse.csr_matrix:
-    """Fit the vectorisers and return the features of requests, earlier queries and a prefix; of length 1 or empty."""
-    if prefix is None:
-        return session.fit_transform(queries.split("\n") for queries, _ in requests)
-    numbers = {queries: i for i, queries in enumerate(dict.fromkeys(queries for queries, _ in requests))}
+def _features(steps: _Steps, session: SessionVectorizer, prefix: PrefixTfidfVectorizer | None) -> sparse.csr_matrix:
+    """Fit the vectorisers and return the features of sessions and what was typed in them; of length 1 or empty."""
+    if prefix is None or steps.prefixes is None:
+        return session.fit_transform(queries.split("\n") for queries in steps.sessions)
+    numbers = {queries: i for i, queries in enumerate(dict.fromkeys(steps.sessions))}
     by_session = session.fit_transform(queries.split("\n") for queries in numbers)
-    blocks = [by_session[[numbers[queries] for queries, _ in requests]], prefix.fit_transform(p for _, p in requests)]
+    blocks = [by_session[[numbers[queries] for queries in steps.sessions]], prefix.fit_transform(steps.prefixes)]
     return unit_rows(sparse.hstack(blocks, format="csr"))
 
 
@@ -259,7 +288,7 @@ class _Watch:
 
 
 class _Clock:
-    """Adds to each line what its step took, in seconds."""
+    """Adds to each line what its step took, in seconds, and the most memory there was."""
 
     def __init__(self, log: Log | None) -> None:
         self._log = log
@@ -272,5 +301,6 @@ class _Clock:
     def __call__(self, line: str) -> None:
         now = time.monotonic()
         if self._log:
-            self._log(f"{line} ({now - self._last:.1f} s)")
+            peak = peak_mb()
+            self._log(f"{line} ({now - self._last:.1f} s{f', {peak:,.0f} MB' if peak else ''})")
         self._last = now

@@ -23,6 +23,8 @@ from qac.config import RankerConfig
 from qac.index.tree import LabelTree
 
 QUANTISED_MAX: Final = 127
+_WEIGHTS: Final = 1 << 24
+"""Weights that are rounded at a time."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,11 @@ def train_rankers(
         ExampleArrays(
             row_end=X.indptr[1:].astype(np.uint64),
             feature=X.indices.astype(np.uint32),
-            value=X.data.astype(np.float32),
+            value=X.data.astype(np.float32, copy=False),
             features=X.shape[1],
             label_end=Y.indptr[1:].astype(np.uint64),
             example_row=Y.indices.astype(np.uint32),
-            example_weight=Y.data.astype(np.float32),
+            example_weight=Y.data.astype(np.float32, copy=False),
         ),
         threads=threads,
         watch=note,
@@ -105,15 +107,22 @@ def train_rankers(
 
 def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int8]]:
     """Round each node's weights to 255 even steps between its largest absolute weight and its negative."""
-    row_ends = np.concatenate([[0], r.row_end]).astype(np.int64)
-    node_end = row_ends[np.cumsum(r.node_rows, dtype=np.int64)]
-    node_size = np.diff(node_end, prepend=0)
-    filled = node_size > 0
-    largest = np.zeros(len(r.node_rows), np.float32)
-    if filled.any():
-        starts = (node_end - node_size)[filled]
-        largest[filled] = np.maximum.reduceat(np.abs(r.entry_weight), starts)
-    scale = largest / np.float32(QUANTISED_MAX)
-    per_entry = np.repeat(scale, node_size)
-    steps = np.divide(r.entry_weight, per_entry, out=np.zeros_like(r.entry_weight), where=per_entry > 0)
-    return scale, np.rint(steps).astype(np.int8)
+    rows = np.concatenate([[0], np.cumsum(r.node_rows, dtype=np.int64)])
+    ends = np.concatenate([[0], r.row_end]).astype(np.int64)[rows]
+    scale = np.zeros(len(r.node_rows), np.float32)
+    steps = np.empty(len(r.entry_weight), np.int8)
+    first = 0
+    while first < len(scale):  # some nodes at a time: all weights once more would be much
+        last = max(first + 1, int(np.searchsorted(ends, ends[first] + _WEIGHTS, side="right")) - 1)
+        begin, end = ends[first], ends[last]
+        size = np.diff(ends[first : last + 1])
+        filled, weight = size > 0, r.entry_weight[begin:end]
+        largest = np.zeros(last - first, np.float32)
+        if filled.any():
+            largest[filled] = np.maximum.reduceat(np.abs(weight), (ends[first:last] - begin)[filled])
+        scale[first:last] = largest / np.float32(QUANTISED_MAX)
+        per_entry = np.repeat(scale[first:last], size)
+        quotient = np.divide(weight, per_entry, out=np.zeros_like(weight), where=per_entry > 0)
+        steps[begin:end] = np.rint(quotient).astype(np.int8)
+        first = last
+    return scale, steps

@@ -148,3 +148,15 @@ def test_damaged_packed_examples_are_named(tmp_path, damage):
     path.write_bytes(damage(gzip.compress(b'{"next_query": "a"}\n' * 100)))
     with pytest.raises(InputError, match=r"e\.jsonl\.gz is no gzip file or is cut short .*; pack or copy it anew"):
         list(read_examples(path))
+
+
+@pytest.mark.parametrize("name", ["e.jsonl", "e.jsonl.gz"])
+def test_who_watches_is_told_how_far_reading_is(tmp_path, name):
+    path = tmp_path / name
+    content = Example(("a",), "b", "bé").to_json().encode() + b"\n"
+    path.write_bytes((gzip.compress if name.endswith(".gz") else bytes)(content * 10_000))
+    told = []
+    assert len(list(read_examples(path, watch=told.append))) == 10_000
+    assert told == sorted(told)
+    assert len(told) == 3
+    assert told[-1] == path.stat().st_size

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from qac import _native
+from qac.features import base
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
 
@@ -264,3 +265,13 @@ def test_estimators_follow_scikit_learn():
         PrefixTfidfVectorizer(0, 1).fit(["a"])
     with pytest.raises(_native.NativeError, match="EINVAL"):
         PrefixTfidfVectorizer(2, 1).fit(["a"])
+
+
+def test_many_documents_are_read_some_at_a_time(monkeypatch):
+    texts = [f"{i % 7} {i} {i % 3}" for i in range(50)]
+    at_once = PrefixTfidfVectorizer(min_df=2)
+    expected = at_once.fit_transform(texts)
+    monkeypatch.setattr(base, "_BATCH", 8)
+    some = PrefixTfidfVectorizer(min_df=2)
+    assert (some.fit_transform(texts) != expected).nnz == 0
+    assert some.vocabulary_.idf.tolist() == at_once.vocabulary_.idf.tolist()

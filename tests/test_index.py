@@ -9,7 +9,7 @@ from qac.config import IndexConfig
 from qac.errors import InputError
 from qac.features.base import unit_rows
 from qac.features.prefix import PrefixTfidfVectorizer
-from qac.index.embeddings import embed_labels, positive_instances
+from qac.index.embeddings import TextRows, embed_labels, positive_instances
 from qac.index.hybrid import build_tree
 
 # The eight strings of the figure of Yadav et al. (KDD 2021, arXiv 2012.07654) that shows the three indexes.
@@ -325,3 +325,33 @@ def test_labels_are_clustered_by_the_requests_that_led_to_them():
 def test_rows_of_length_one_and_empty_ones():
     assert unit_rows(X).toarray() == pytest.approx(np.array([[0.6, 0.8, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]]))
     assert unit_rows(sparse.csr_matrix((0, 0))).shape == (0, 0)
+
+
+def test_thousands_of_next_characters_share_parts():
+    texts = [chr(0x4E00 + i) + end for i in range(3000) for end in "ab"]
+    tree = build("trie", texts=texts, counts=np.ones(len(texts)), max_leaf=2)
+    node = tree.arrays.node
+    assert node["n_children"].max() <= 256
+    assert sorted(label for i in flags(tree, NODE_LEAF) for label in tree.labels(i).tolist()) == [*range(6000)]
+    assert all(len({texts[label][0] for label in tree.labels(i)}) == 1 for i in flags(tree, NODE_LEAF))
+    assert {len(tree.path(label)) for label in range(0, 6000, 97)} == {3}  # the root, a part, a character
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "kmeans", "mustlink"])
+def test_rows_of_texts_are_computed_where_they_are_asked_for(kind):
+    texts = sorted({f"{a}{b}{a * b}" for a in range(30) for b in range(20)})
+    by_text = embed_labels("text", texts, sparse.csr_matrix((1, 1)), sparse.csr_matrix((len(texts), 1)))
+    some = np.array([3, 4, 99], np.uint32)
+    assert (TextRows(texts)[some] != by_text[some]).nnz == 0
+    config = IndexConfig(kind, depth=1, max_leaf=7, branching=3)
+    assert same(
+        build_tree(texts, np.ones(len(texts)), config), build_tree(texts, np.ones(len(texts)), config, lambda: by_text)
+    )
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "mustlink"])
+def test_any_number_of_threads_gives_the_same_tree(kind):
+    texts = sorted({f"{a}{b}{a * b}" for a in range(30) for b in range(20)})
+    config = IndexConfig(kind, depth=1, max_leaf=7, branching=3)
+    one, three = (build_tree(texts, np.ones(len(texts)), config, threads=n) for n in (1, 3))
+    assert same(one, three)

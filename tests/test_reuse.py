@@ -4,16 +4,17 @@ import pytest
 
 from qac._native import MAX_AGE
 from qac.examples import Example
-from qac.reuse import ReuseCounter
+from qac.labels import QueryLog
+from qac.reuse import count_reuse
 
 DOUBT = 20
 
 
 def rates(*examples):
-    counter = ReuseCounter()
+    log = QueryLog()
     for example in examples:
-        counter.add(example)
-    return counter.rates()
+        log.add(example)
+    return count_reuse(log)
 
 
 def test_queries_that_come_back_by_age():

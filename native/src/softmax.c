@@ -9,7 +9,9 @@
  *
  * The objective is smooth and strictly convex: the result depends on the tolerance, not on the path. L-BFGS: Nocedal,
  * "Updating quasi-Newton matrices with limited storage", 1980; initial metric: an estimate of the Hessian's diagonal,
- * which levels out frequent and rare features.
+ * which levels out frequent and rare features, scaled by what the last step showed of the curvature (Liu and Nocedal, "On
+ * the limited memory BFGS method for large scale optimization", 1989, section 4), so that a full step is mostly right.
+ * The steps that are remembered need not be exact: they are kept in single precision, which halves what is read.
  */
 #include <math.h>
 
@@ -18,9 +20,9 @@
 enum { MEMORY = 6 };
 
 typedef struct {
-    double *z;          /* [children] w_c.x of touched children */
-    uint32_t *touched;  /* [children] */
-    uint8_t *is_touched;
+    double *z;           /* [children] w_c.x of touched children; 0 of others */
+    uint32_t *touched;   /* [children + 1] */
+    uint8_t *is_touched; /* [children] */
 } scratch;
 
 /* Loss (without penalty) at w; gradient (without penalty) into g. */
@@ -37,11 +39,9 @@ static double evaluate(const node_problem *p, const double *w, double *g, scratc
             const double x = p->x_value[j];
             for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++) {
                 const uint32_t c = p->slot_child[k];
-                if (!s->is_touched[c]) {
-                    s->is_touched[c] = 1;
-                    s->z[c] = 0;
-                    s->touched[n++] = c;
-                }
+                s->touched[n] = c; /* no branch: whether it was touched before cannot be guessed */
+                n += !s->is_touched[c];
+                s->is_touched[c] = 1;
                 s->z[c] += w[k] * x;
             }
         }
@@ -73,8 +73,10 @@ static double evaluate(const node_problem *p, const double *w, double *g, scratc
             for (uint64_t k = f ? p->slot_end[f - 1] : 0; k < p->slot_end[f]; k++)
                 g[k] += x * s->z[p->slot_child[k]];
         }
-        for (uint32_t j = 0; j < n; j++)
+        for (uint32_t j = 0; j < n; j++) {
+            s->z[s->touched[j]] = 0;
             s->is_touched[s->touched[j]] = 0;
+        }
     }
     return loss;
 }
@@ -106,38 +108,92 @@ static void inverse_diagonal(const node_problem *p, double l2, const double *g, 
         }
 }
 
-static double dot(const double *a, const double *b, uint64_t n)
+/* Sums in four parts, so that the compiler may keep them in one register without reordering anything. */
+#define SUM_OF_PRODUCTS(a, b, n)                                                                                       \
+    double s[4] = {0, 0, 0, 0};                                                                                        \
+    uint64_t i = 0;                                                                                                    \
+    for (; i + 4 <= (n); i += 4)                                                                                       \
+        for (int j = 0; j < 4; j++)                                                                                    \
+            s[j] += (double)(a)[i + j] * (b)[i + j];                                                                   \
+    for (; i < (n); i++)                                                                                               \
+        s[0] += (double)(a)[i] * (b)[i];                                                                               \
+    return (s[0] + s[1]) + (s[2] + s[3])
+
+static double dot(const double *a, const double *b, uint64_t n) { SUM_OF_PRODUCTS(a, b, n); }
+
+static double remembered_dot(const float *a, const double *b, uint64_t n) { SUM_OF_PRODUCTS(a, b, n); }
+
+/* The last steps and what they did to the gradient. */
+typedef struct {
+    float *step, *change; /* [MEMORY][n] */
+    double rho[MEMORY];   /* 1 / step.change */
+    double scale;         /* of the initial metric */
+    uint32_t stored;
+} memory;
+
+/* Remembers the step from w to w_new, unless the curvature along it is not positive. */
+static void remember(memory *m, const double *w, const double *w_new, const double *g, const double *g_new,
+                     const double *diagonal, uint64_t n)
 {
-    /* Four sums, so that the compiler may keep them in one register without reordering anything. */
-    double s[4] = {0, 0, 0, 0};
-    uint64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int j = 0; j < 4; j++)
-            s[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        s[0] += a[i] * b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
+    const uint32_t at = m->stored % MEMORY;
+    float *step = m->step + at * n, *change = m->change + at * n;
+    double curvature = 0, length = 0;
+    for (uint64_t k = 0; k < n; k++) {
+        step[k] = (float)(w_new[k] - w[k]);
+        change[k] = (float)(g_new[k] - g[k]);
+        curvature += (double)step[k] * change[k];
+        length += (double)change[k] * change[k] * diagonal[k];
+    }
+    if (curvature > 0) {
+        m->rho[at] = 1 / curvature;
+        m->scale = curvature / length;
+        m->stored++;
+    }
+}
+
+/* The two-loop recursion: direction = -H g. */
+static void descent_direction(const memory *m, const double *g, const double *diagonal, double *direction, uint64_t n)
+{
+    double alpha[MEMORY];
+    for (uint64_t k = 0; k < n; k++)
+        direction[k] = -g[k];
+    const uint32_t from = m->stored > MEMORY ? m->stored - MEMORY : 0;
+    for (uint32_t i = m->stored; i-- > from;) {
+        const uint32_t at = i % MEMORY;
+        const float *change = m->change + at * n;
+        alpha[at] = m->rho[at] * remembered_dot(m->step + at * n, direction, n);
+        for (uint64_t k = 0; k < n; k++)
+            direction[k] -= alpha[at] * change[k];
+    }
+    for (uint64_t k = 0; k < n; k++)
+        direction[k] *= m->scale * diagonal[k];
+    for (uint32_t i = from; i < m->stored; i++) {
+        const uint32_t at = i % MEMORY;
+        const float *step = m->step + at * n;
+        const double beta = m->rho[at] * remembered_dot(m->change + at * n, direction, n);
+        for (uint64_t k = 0; k < n; k++)
+            direction[k] += (alpha[at] - beta) * step[k];
+    }
 }
 
 int fit_softmax(const node_problem *p, const qac_training *t, solver_space *space, volatile uint64_t *passes,
                 const volatile int *cancel, node_weights *out, double loss[2])
 {
     const uint64_t n = p->slots;
-    const uint64_t doubles = (5 + 2 * MEMORY) * n + p->children;
-    double *base = buffer_need(&space->work, doubles * sizeof(double) + p->children * 5, 1);
+    const uint64_t doubles = 5 * n + p->children, floats = 2 * MEMORY * n;
+    double *g = buffer_need(&space->work, doubles * sizeof(double) + floats * sizeof(float) + (p->children + 1u) * 5, 1);
     double *w = buffer_need(&space->weight, n, sizeof *w);
-    if (!base || !w)
+    if (!g || !w)
         return QAC_ENOMEM;
+    double *trial = g + n, *trial_g = trial + n, *direction = trial_g + n, *diagonal = direction + n;
+    scratch s = {.z = diagonal + n};
+    memory m = {.step = (float *)(s.z + p->children), .scale = 1};
+    m.change = m.step + MEMORY * n;
+    s.touched = (uint32_t *)(m.change + MEMORY * n);
+    s.is_touched = (uint8_t *)(s.touched + p->children + 1);
     memset(w, 0, n * sizeof *w);
-    *out = (node_weights){p->slot_end, p->slot_child, w};
-    double *g = base, *trial = g + n, *trial_g = trial + n, *direction = trial_g + n, *diagonal = direction + n;
-    double *s_mem = diagonal + n, *y_mem = s_mem + MEMORY * n;
-    scratch s = {y_mem + MEMORY * n, NULL, NULL};
-    s.touched = (uint32_t *)(s.z + p->children);
-    s.is_touched = (uint8_t *)(s.touched + p->children);
+    memset(s.z, 0, p->children * sizeof *s.z);
     memset(s.is_touched, 0, p->children);
-    double rho[MEMORY], alpha[MEMORY];
-    uint32_t stored = 0;
 
     double plain = evaluate(p, w, g, &s);
     ++*passes;
@@ -153,24 +209,7 @@ int fit_softmax(const node_problem *p, const qac_training *t, solver_space *spac
     for (uint32_t pass = 1; pass < t->max_passes; pass++) {
         if (*cancel)
             return QAC_ECANCELLED;
-        /* Two-loop recursion: direction = -H g. */
-        for (uint64_t k = 0; k < n; k++)
-            direction[k] = -g[k];
-        const uint32_t from = stored > MEMORY ? stored - MEMORY : 0;
-        for (uint32_t m = stored; m-- > from;) {
-            const uint32_t at = m % MEMORY;
-            alpha[at] = rho[at] * dot(s_mem + at * n, direction, n);
-            for (uint64_t k = 0; k < n; k++)
-                direction[k] -= alpha[at] * y_mem[at * n + k];
-        }
-        for (uint64_t k = 0; k < n; k++)
-            direction[k] *= diagonal[k];
-        for (uint32_t m = from; m < stored; m++) {
-            const uint32_t at = m % MEMORY;
-            const double beta = rho[at] * dot(y_mem + at * n, direction, n);
-            for (uint64_t k = 0; k < n; k++)
-                direction[k] += (alpha[at] - beta) * s_mem[at * n + k];
-        }
+        descent_direction(&m, g, diagonal, direction, n);
         const double slope = dot(g, direction, n);
         if (!(slope < 0))
             break;
@@ -187,20 +226,11 @@ int fit_softmax(const node_problem *p, const qac_training *t, solver_space *spac
         }
         if (!found)
             break;
-        const uint32_t at = stored % MEMORY;
-        double *ds = s_mem + at * n, *dy = y_mem + at * n;
-        for (uint64_t k = 0; k < n; k++) {
+        for (uint64_t k = 0; k < n; k++)
             trial_g[k] += t->l2 * trial[k];
-            ds[k] = trial[k] - w[k];
-            dy[k] = trial_g[k] - g[k];
-            w[k] = trial[k];
-            g[k] = trial_g[k];
-        }
-        const double curvature = dot(ds, dy, n);
-        if (curvature > 0) {
-            rho[at] = 1 / curvature;
-            stored++;
-        }
+        remember(&m, w, trial, g, trial_g, diagonal, n);
+        memcpy(w, trial, n * sizeof *w);
+        memcpy(g, trial_g, n * sizeof *g);
         const double gain = f - trial_f;
         f = trial_f;
         plain = trial_plain;
@@ -208,5 +238,6 @@ int fit_softmax(const node_problem *p, const qac_training *t, solver_space *spac
             break;
     }
     loss[1] = plain + offset;
+    *out = (node_weights){p->slot_end, p->slot_child, w};
     return QAC_OK;
 }

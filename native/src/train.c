@@ -112,20 +112,21 @@ typedef struct {
 
 /* A thread's buffers, kept from job to job. */
 typedef struct {
-    buffer pairs, pairs2, mass, x_end, x_feature, x_value, y_end, y_child, y_weight, features, slot_end, slot_child;
+    buffer pairs, pairs2, mass, x_end, x_feature, x_value, y_end, y_child, y_weight, features, slot_end, slot_child, seen;
     solver_space solver;
     uint32_t *local; /* [features] global id -> local id of the current node */
 } workspace;
 
-static void workspace_free(workspace *w)
+static void buffers_free(workspace *w)
 {
     solver_space *s = &w->solver;
     buffer *all[] = {&w->pairs,    &w->pairs2,   &w->mass,     &w->x_end,    &w->x_feature, &w->x_value,
                      &w->y_end,    &w->y_child,  &w->y_weight, &w->features, &w->slot_end,  &w->slot_child,
-                     &s->work,     &s->weight,   &s->kept,     &s->end,      &s->child};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+                     &w->seen,     &s->work,     &s->weight,   &s->kept,     &s->end,       &s->child};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]->data);
-    free(w->local);
+        *all[i] = (buffer){0};
+    }
 }
 
 /* The labels of a child: fills lo, hi and, for clustered ones, returns the array they index. */
@@ -163,6 +164,22 @@ static int compare_u32(const void *a, const void *b)
 {
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
+}
+
+/* Sorts distinct children, mostly few. */
+static void sort_children(uint32_t *a, uint64_t n)
+{
+    if (n >= 32) {
+        qsort(a, n, sizeof *a, compare_u32);
+        return;
+    }
+    for (uint64_t i = 1; i < n; i++) {
+        const uint32_t c = a[i];
+        uint64_t j = i;
+        for (; j > 0 && a[j - 1] > c; j--)
+            a[j] = a[j - 1];
+        a[j] = c;
+    }
 }
 
 /* In place of a child, for a session that search alone brought to the node. */
@@ -220,7 +237,8 @@ static int gather(const shared *sh, uint32_t number, uint64_t expected, workspac
 }
 
 /* Builds the local problem, but for its slots, from sorted pairs. w->features then holds the global ids of the local
- * features. */
+ * features. These are numbered as sessions come to them: what is rare is then near to what it occurs with, and a pass
+ * over the sessions goes through memory in order. */
 static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node *node, workspace *w, node_problem *p)
 {
     const qac_examples *e = sh->examples;
@@ -250,12 +268,13 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
         const uint32_t row = (uint32_t)(pairs[i].key >> 32);
         if (i == 0 || row != (uint32_t)(pairs[i - 1].key >> 32)) {
             for (uint64_t j = row ? e->row_end[row - 1] : 0; j < e->row_end[row]; j++, x++) {
-                x_feature[x] = e->feature[j];
-                x_value[x] = e->value[j];
-                if (w->local[e->feature[j]] == QAC_NO_ID) {
-                    w->local[e->feature[j]] = 0;
+                uint32_t *local = &w->local[e->feature[j]];
+                if (*local == QAC_NO_ID) {
+                    *local = n_features;
                     features[n_features++] = e->feature[j];
                 }
+                x_feature[x] = *local;
+                x_value[x] = e->value[j];
             }
             x_end[s++] = x;
         }
@@ -265,11 +284,6 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
         }
         y_end[s - 1] = y;
     }
-    qsort(features, n_features, sizeof *features, compare_u32);
-    for (uint32_t f = 0; f < n_features; f++)
-        w->local[features[f]] = f;
-    for (uint64_t i = 0; i < x_total; i++)
-        x_feature[i] = w->local[x_feature[i]];
     for (uint32_t f = 0; f < n_features; f++)
         w->local[features[f]] = QAC_NO_ID;
 
@@ -287,70 +301,95 @@ static int build(const shared *sh, const pair *pairs, uint64_t n, const qac_node
     return QAC_OK;
 }
 
-/* Adds the slots: the distinct (feature, child) pairs. The pair buffers' content has been copied out: both are free. */
-static int add_slots(workspace *w, node_problem *p)
+/* Lists the sessions of each feature, ascending: those of f are session[end[f-1] .. end[f]). */
+static void by_feature(const node_problem *p, uint64_t *end, uint32_t *session)
 {
-    uint64_t slot_total = 0;
-    for (uint32_t s = 0; s < p->sessions; s++)
-        slot_total += (p->x_end[s] - (s ? p->x_end[s - 1] : 0)) * (p->y_end[s] - (s ? p->y_end[s - 1] : 0));
-    pair *a = buffer_need(&w->pairs, slot_total, sizeof(pair)), *b = buffer_need(&w->pairs2, slot_total, sizeof(pair));
-    if (!a || !b)
-        return QAC_ENOMEM;
-    uint64_t k = 0;
+    memset(end, 0, p->features * sizeof *end);
+    const uint64_t n = p->x_end[p->sessions - 1];
+    for (uint64_t j = 0; j < n; j++)
+        end[p->x_feature[j]]++;
+    for (uint64_t f = 0, sum = 0; f < p->features; f++) {
+        const uint64_t count = end[f];
+        end[f] = sum; /* its begin, until it is filled */
+        sum += count;
+    }
     for (uint32_t s = 0; s < p->sessions; s++)
         for (uint64_t j = s ? p->x_end[s - 1] : 0; j < p->x_end[s]; j++)
-            for (uint64_t i = s ? p->y_end[s - 1] : 0; i < p->y_end[s]; i++)
-                a[k++] = (pair){(uint64_t)p->x_feature[j] << 32 | p->y_child[i], 0};
-    const pair *sorted = sort_pairs(a, b, k);
-    uint64_t slots = 0;
-    for (uint64_t i = 0; i < k; i++)
-        slots += i == 0 || sorted[i].key != sorted[i - 1].key;
+            session[end[p->x_feature[j]]++] = s;
+}
+
+/* Adds the slots: the distinct (feature, child) pairs. The pair buffers' content has been copied out: they are free. */
+static int add_slots(workspace *w, node_problem *p)
+{
+    uint64_t *feature_end = buffer_need(&w->pairs, p->features, sizeof *feature_end);
+    uint32_t *session = buffer_need(&w->pairs2, p->x_end[p->sessions - 1], sizeof *session);
+    uint32_t *seen = buffer_need(&w->seen, p->children, sizeof *seen); /* feature + 1 that a child was last seen with */
     uint64_t *slot_end = buffer_need(&w->slot_end, p->features, sizeof *slot_end);
-    uint32_t *slot_child = buffer_need(&w->slot_child, slots, sizeof *slot_child);
-    if (!slot_end || !slot_child)
+    if (!feature_end || !session || !seen || !slot_end)
         return QAC_ENOMEM;
+    by_feature(p, feature_end, session);
+    memset(seen, 0, p->children * sizeof *seen);
+    uint32_t *child = NULL;
     uint64_t at = 0;
-    for (uint64_t i = 0; i < k; i++) {
-        if (i && sorted[i].key == sorted[i - 1].key)
-            continue;
-        slot_child[at++] = (uint32_t)sorted[i].key;
-        slot_end[sorted[i].key >> 32] = at;
+    for (uint32_t f = 0; f < p->features; f++) {
+        child = buffer_grow(&w->slot_child, at + p->children, sizeof *child);
+        if (!child)
+            return QAC_ENOMEM;
+        const uint64_t first = at;
+        for (uint64_t j = f ? feature_end[f - 1] : 0; j < feature_end[f]; j++) {
+            const uint32_t s = session[j];
+            for (uint64_t i = s ? p->y_end[s - 1] : 0; i < p->y_end[s]; i++) {
+                const uint32_t c = p->y_child[i];
+                if (seen[c] != f + 1) {
+                    seen[c] = f + 1;
+                    child[at++] = c;
+                }
+            }
+        }
+        sort_children(child + first, at - first);
+        slot_end[f] = at;
     }
     p->slot_end = slot_end;
-    p->slot_child = slot_child;
-    p->slots = slots;
+    p->slot_child = child;
+    p->slots = at;
     return QAC_OK;
 }
 
-/* Keeps the weights that are worth keeping. */
-static int collect(const node_weights *w, uint32_t n_features, const uint32_t *features, float prune, ranker *r)
+/* Keeps the weights that are worth keeping, rows in the order of the features' global ids. */
+static int collect(const node_weights *weights, uint32_t n_features, float prune, workspace *w, ranker *r)
 {
+    const uint32_t *features = w->features.data;
+    pair *a = buffer_need(&w->pairs, n_features, sizeof *a), *b = buffer_need(&w->pairs2, n_features, sizeof *b);
+    if (!a || !b)
+        return QAC_ENOMEM;
     uint64_t entries = 0;
     uint32_t rows = 0;
     for (uint32_t f = 0; f < n_features; f++) {
         const uint64_t before = entries;
-        for (uint64_t k = f ? w->end[f - 1] : 0; k < w->end[f]; k++)
-            entries += fabs(w->weight[k]) >= prune;
-        rows += entries > before;
+        for (uint64_t k = f ? weights->end[f - 1] : 0; k < weights->end[f]; k++)
+            entries += fabs(weights->weight[k]) >= prune;
+        if (entries > before)
+            a[rows++] = (pair){(uint64_t)features[f] << 32 | f, 0};
     }
+    if (entries > UINT32_MAX)
+        return QAC_EINVAL;
     *r = (ranker){
-        .row_feature = qac_alloc(rows, sizeof(uint32_t)), .row_end = qac_alloc(rows, sizeof(uint64_t)),
+        .row_feature = qac_alloc(rows, sizeof(uint32_t)), .row_end = qac_alloc(rows, sizeof(uint32_t)),
         .entry_child = qac_alloc(entries, sizeof(uint16_t)), .entry_weight = qac_alloc(entries, sizeof(float)),
     };
     if (!r->row_feature || !r->row_end || !r->entry_child || !r->entry_weight)
         return QAC_ENOMEM; /* the pieces are freed with all rankers */
-    for (uint32_t f = 0; f < n_features; f++) {
-        const uint64_t before = r->entries;
-        for (uint64_t k = f ? w->end[f - 1] : 0; k < w->end[f]; k++) {
-            if (fabs(w->weight[k]) >= prune) {
-                r->entry_child[r->entries] = (uint16_t)w->child[k];
-                r->entry_weight[r->entries++] = (float)w->weight[k];
+    const pair *row = sort_pairs(a, b, rows);
+    for (; r->rows < rows; r->rows++) {
+        const uint32_t f = (uint32_t)row[r->rows].key;
+        for (uint64_t k = f ? weights->end[f - 1] : 0; k < weights->end[f]; k++) {
+            if (fabs(weights->weight[k]) >= prune) {
+                r->entry_child[r->entries] = (uint16_t)weights->child[k];
+                r->entry_weight[r->entries++] = (float)weights->weight[k];
             }
         }
-        if (r->entries > before) {
-            r->row_feature[r->rows] = features[f];
-            r->row_end[r->rows++] = r->entries;
-        }
+        r->row_feature[r->rows] = features[f];
+        r->row_end[r->rows] = (uint32_t)r->entries;
     }
     return QAC_OK;
 }
@@ -374,12 +413,14 @@ static int train_node(shared *sh, const job *j, workspace *w)
     volatile uint64_t passes = 0;
     status = fit(&p, sh->training, &w->solver, &passes, &sh->progress->cancel, &weights, sh->loss[j->node]);
     if (!status)
-        status = collect(&weights, p.features, w->features.data, sh->training->prune, &sh->out->ranker[j->node]);
+        status = collect(&weights, p.features, sh->training->prune, w, &sh->out->ranker[j->node]);
     pthread_mutex_lock(&sh->lock);
     sh->progress->passes += passes;
     pthread_mutex_unlock(&sh->lock);
     return status;
 }
+
+enum { MANY_EXAMPLES = 1 << 20 };
 
 static void *run(void *argument)
 {
@@ -396,6 +437,8 @@ static void *run(void *argument)
         if (i >= sh->n_jobs)
             break;
         status = sh->progress->cancel ? QAC_ECANCELLED : train_node(sh, &sh->jobs[i], &w);
+        if (sh->jobs[i].examples >= MANY_EXAMPLES)
+            buffers_free(&w); /* the nodes after it are smaller, and by and by the results need the room */
         const double *loss = sh->loss[sh->jobs[i].node];
         pthread_mutex_lock(&sh->lock);
         sh->progress->work_done += sh->jobs[i].examples;
@@ -407,7 +450,8 @@ static void *run(void *argument)
         int none = QAC_OK;
         atomic_compare_exchange_strong(&sh->status, &none, status);
     }
-    workspace_free(&w);
+    buffers_free(&w);
+    free(w.local);
     return NULL;
 }
 

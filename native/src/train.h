@@ -57,7 +57,7 @@ typedef struct {
     uint32_t rows;
     uint64_t entries;
     uint32_t *row_feature;
-    uint64_t *row_end; /* within this node */
+    uint32_t *row_end; /* within this node */
     uint16_t *entry_child;
     float *entry_weight;
 } ranker;

@@ -96,6 +96,7 @@ void test_labels(void);
 void test_features(void);
 void test_vocabulary(void);
 void test_rows(void);
+void test_counting(void);
 void test_training(void);
 void test_search(void);
 void test_ngrams(void);

@@ -36,6 +36,7 @@ int main(void)
         {"rows", test_rows},       {"training", test_training},
         {"search", test_search},   {"ngrams", test_ngrams},   {"spelling", test_spelling}, {"compose", test_compose},
         {"correct", test_correct}, {"damage", test_damage},   {"allocation", test_allocation},
+        {"counting", test_counting},
     };
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         const uint64_t before = checks, failed = failures;

@@ -40,6 +40,7 @@ from qac._native.base import (
     NativeError,
 )
 from qac._native.composer import ComposerArrays, NgramArrays
+from qac._native.counting import Words, count_reuse, words
 from qac._native.features import (
     VectorizerConfig,
     Vocabulary,
@@ -101,9 +102,11 @@ __all__ = [
     "TreeArrays",
     "VectorizerConfig",
     "Vocabulary",
+    "Words",
     "build_keys",
     "build_vocabulary",
     "common_prefixes",
+    "count_reuse",
     "count_weights",
     "decode_label",
     "encode_labels",
@@ -113,4 +116,5 @@ __all__ = [
     "vectorize",
     "plain_strings",
     "word_keys",
+    "words",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -93,8 +93,9 @@ def pointer(ctype: str, array: npt.NDArray[Any]) -> Any:
     return ffi.from_buffer(ctype, array, require_writable=False)
 
 
-def join(texts: Iterable[str]) -> tuple[bytes, U64]:
+def join(texts: Sequence[str]) -> tuple[bytes, U64]:
     """Return the texts as UTF-8, one after another, and where each ends."""
-    encoded = [t.encode("utf-8") for t in texts]
-    ends = np.cumsum(np.fromiter((len(e) for e in encoded), dtype=np.uint64, count=len(encoded)), dtype=np.uint64)
-    return b"".join(encoded), ends
+    joined = "".join(texts)
+    lengths = map(len, texts) if joined.isascii() else (len(t.encode("utf-8")) for t in texts)
+    ends = np.cumsum(np.fromiter(lengths, dtype=np.uint64, count=len(texts)), dtype=np.uint64)
+    return joined.encode("utf-8"), ends

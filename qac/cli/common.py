@@ -140,10 +140,10 @@ def read_normalized(
     from qac.examples import normalize_examples, read_examples
     from qac.progress import progress
 
-    with progress(limit, f"read {path.name}", unit=" examples", quiet=quiet) as bar:
-        for example in islice(normalize_examples(read_examples(path), protocol), limit):
-            yield example
-            bar.update()
+    size = path.stat().st_size if path.is_file() else None  # reading says what is wrong with it
+    with progress(size, f"read {path.name}", unit="B", quiet=quiet) as bar:
+        examples = read_examples(path, watch=lambda done: bar.update(done - bar.n))
+        yield from islice(normalize_examples(examples, protocol), limit)
 
 
 def format_columns(rows: Sequence[Sequence[str]]) -> str:

@@ -199,6 +199,7 @@ def _setting(group: Any, flag: str, path: str, text: str, *, default: str | None
 def run(args: argparse.Namespace) -> int:
     """Train and write the model."""
     from qac.files import check_writable
+    from qac.memory import peak_mb
     from qac.saving import save_model
     from qac.training import processors, train
 
@@ -231,6 +232,7 @@ def run(args: argparse.Namespace) -> int:
         **trained.summary,
         "seconds": round(time.monotonic() - started, 2),
         "threads": threads,
+        "peak_mb": peak_mb(),
     }
     if valid:
         summary["valid"] = _validate(args, valid)
@@ -337,7 +339,8 @@ def _log(line: str) -> None:
 def _format(s: dict[str, Any]) -> str:
     lines = [
         f"{s['model']}: {s['labels']:,} queries, {s['bytes'] / 1e6:.1f} MB, {s['bytes'] / s['labels']:.0f} bytes each",
-        f"learned from {s['examples']:,} steps of sessions in {s['seconds']:.1f} s on {s['threads']} threads; "
+        f"learned from {s['examples']:,} steps of sessions in {s['seconds']:.1f} s on {s['threads']} threads"
+        + (f", with {s['peak_mb']:,.0f} MB of memory at most" if s["peak_mb"] else ""),
         f"{s['weights']:,} weights at {s['nodes']:,} nodes",
     ]
     if s["left_out"]:

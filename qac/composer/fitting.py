@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,10 @@ _FREQUENT: Final = 256
 _LEAST_NEW: Final = 0.001
 """Chance of a new query where the log says that there is none."""
 _OF_EACH_WORD: Final = 8
+_MOST_TELLING: Final = 1 << 18
 _MOST_REUSED: Final = 0.9
+_PRODUCTS: Final = 1 << 25
+"""Pairs of words that are counted at a time."""
 _COPY: Final = ("copy_start", "copy_none", "copy_some", "copy_all")
 
 
@@ -106,17 +110,19 @@ def _spelling(new: float) -> float:
 
 
 def _tokenise(texts: Sequence[str]) -> tuple[list[str], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    split = [t.split(" ") for t in texts]
-    words = sorted({w for s in split for w in s})
-    number = {w: i for i, w in enumerate(words)}
-    ends = np.cumsum([len(s) for s in split], dtype=np.int64)
-    return words, np.fromiter((number[w] for s in split for w in s), np.uint32, count=int(ends[-1])), ends
+    """Return the distinct words, ascending, and for all texts, one after another, which words they have."""
+    found = _native.words(texts)
+    order = sorted(range(len(found.distinct)), key=found.distinct.__getitem__)
+    rank = np.empty(len(order), np.uint32)
+    rank[order] = np.arange(len(order), dtype=np.uint32)
+    return [found.distinct[i] for i in order], rank[found.word], found.end.astype(np.int64)
 
 
 def _telling(tokens: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the queries that show how words are written: for each word ``_OF_EACH_WORD`` of those that have it.
 
-    They are drawn at random. All queries would say the same words again and again where queries are templated.
+    They are drawn at random. All queries would say the same words again and again where queries are templated. Of a
+    long log ``_MOST_TELLING`` of these, for how words are written is then known.
     """
     n = len(ends)
     turn = np.random.default_rng(0).permutation(n)
@@ -125,7 +131,7 @@ def _telling(tokens: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> npt
     word, query = np.divmod(pairs, n)
     telling = np.ones(len(word), bool)
     telling[_OF_EACH_WORD:] = word[_OF_EACH_WORD:] != word[:-_OF_EACH_WORD]
-    return np.unique(np.argsort(turn)[query[telling]])
+    return np.sort(np.argsort(turn)[np.unique(query[telling])[:_MOST_TELLING]])
 
 
 def _spell(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
@@ -144,43 +150,69 @@ def _associations(
     config: ComposerConfig,
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
     """Return for each word of a last query the other words of the next ones, with their shares."""
-    number = {w: i for i, w in enumerate(words)}
-    distinct = {s: i for i, s in enumerate(dict.fromkeys(sessions))}
-    last = [[number[w] for w in set(s.rsplit("\n", 1)[-1].split(" ")) if w in number] for s in distinct]
     n = len(words)
-    before = _incidence(last, n)
     after = sparse.csr_matrix(
         (np.ones(len(tokens), np.float32), tokens, np.concatenate([[0], ends])), shape=(len(labels), n)
     )
-    followed = led_to[:, : len(sessions)] @ _incidence([[distinct[s]] for s in sessions], len(distinct))
-    followed.data = np.ones_like(followed.data)
-    pairs = (before.T @ (followed.T @ after)).tocsr()
-    pairs.setdiag(0)
-    total = np.asarray(pairs.sum(axis=1)).ravel()
-    pairs.data[pairs.data < config.associate_min] = 0
-    pairs.eliminate_zeros()
-    pairs.sort_indices()  # among equals the first words are kept
-    ends_out, chosen, weights = np.empty(n, np.uint32), [], []
-    kept = 0
-    for i in range(n):
-        begin, end = pairs.indptr[i], pairs.indptr[i + 1]
-        data, columns = pairs.data[begin:end], pairs.indices[begin:end]
-        if len(data) > config.associate_top:
-            best = np.argsort(-data, kind="stable")[: config.associate_top]
-            data, columns = data[best], columns[best]
-        order = np.argsort(columns)
-        chosen.append(columns[order])
-        weights.append(data[order] / max(total[i], 1))
-        kept += len(order)
-        ends_out[i] = kept
-    return (
-        ends_out,
-        np.concatenate(chosen).astype(np.uint32) if chosen else np.empty(0, np.uint32),
-        np.concatenate(weights).astype(np.float32) if weights else np.empty(0, np.float32),
+    before, session = _last_words(words, sessions)
+    followed = led_to[:, : len(sessions)].tocoo()
+    # Once for each distinct session and query: what was typed in between does not count.
+    pairs = sparse.csr_matrix(
+        (np.ones(followed.nnz, np.float32), (session[followed.col], followed.row)), shape=(before.shape[1], len(labels))
     )
+    pairs.sum_duplicates()
+    pairs.data[:] = 1
+    return _strongest(before, sparse.csr_matrix(pairs @ after), config)
 
 
-def _incidence(rows: Sequence[Sequence[int]], columns: int) -> sparse.csr_matrix:
-    ends = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    indices = np.fromiter((c for row in rows for c in row), np.int32, count=int(ends[-1]))
-    return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(rows), columns))
+def _last_words(words: list[str], sessions: Sequence[str]) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:
+    """Return which of ``words`` the last query of each distinct session has, shape (words, distinct sessions).
+
+    And which of these each of ``sessions`` is.
+    """
+    numbers = {s: i for i, s in enumerate(dict.fromkeys(sessions))}
+    session = np.fromiter((numbers[s] for s in sessions), np.int64, count=len(sessions))
+    found = _native.words([s.rsplit("\n", 1)[-1] for s in numbers])
+    place = {w: i for i, w in enumerate(words)}
+    known = np.fromiter((place.get(w, -1) for w in found.distinct), np.int64, count=len(found.distinct))
+    word = known[found.word]
+    ends: npt.NDArray[np.int64] = found.end.astype(np.int64)
+    column = np.repeat(np.arange(len(numbers)), np.diff(ends, prepend=0))[word >= 0]
+    word = word[word >= 0]
+    last = sparse.csr_matrix((np.ones(len(word), np.float32), (word, column)), shape=(len(words), len(numbers)))
+    last.sum_duplicates()
+    last.data[:] = 1  # a query may say a word twice
+    return last, session
+
+
+def _strongest(
+    before: sparse.csr_matrix, after: sparse.csr_matrix, config: ComposerConfig
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
+    """Return the associations that are kept of ``before @ after``: each word's end, the words, their shares."""
+    products = np.cumsum(before @ np.diff(after.indptr).astype(np.float64))
+    bounds = [0]
+    while bounds[-1] < before.shape[0]:  # some words at a time: the whole would be too large for a long log
+        first = bounds[-1]
+        done = products[first - 1] if first else 0.0
+        bounds.append(max(first + 1, int(np.searchsorted(products, done + _PRODUCTS, side="right"))))
+    kept, chosen, weights = [np.empty(0, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+    for first, last in pairwise(bounds):
+        pairs = sparse.csr_matrix(before[first:last] @ after)
+        pairs.sort_indices()  # among equals the first words are kept
+        row = np.repeat(np.arange(last - first), np.diff(pairs.indptr))
+        pairs.data[pairs.indices == row + first] = 0
+        total = np.asarray(pairs.sum(axis=1)).ravel()
+        enough = (pairs.data >= config.associate_min) & (pairs.data > 0)
+        row, column, data = row[enough], pairs.indices[enough], pairs.data[enough]
+        best_first = np.lexsort((-data, row))
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        strong = np.zeros(len(row), np.bool_)
+        strong[best_first[place < config.associate_top]] = True
+        kept.append(np.bincount(row[strong], minlength=last - first))
+        chosen.append(column[strong])
+        weights.append(data[strong] / np.maximum(total, 1)[row[strong]])
+    return (
+        np.cumsum(np.concatenate(kept)).astype(np.uint32),
+        np.concatenate(chosen).astype(np.uint32),
+        np.concatenate(weights).astype(np.float32),
+    )

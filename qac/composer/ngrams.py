@@ -109,20 +109,20 @@ def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) 
     tokens = np.full(int(framed.sum()), n_symbols, np.uint32)
     tokens[start] = n_symbols + 1
     tokens[np.arange(len(sequences)) + np.repeat(start + 1 - (ends - lengths), lengths)] = sequences
-    weight = np.repeat(weights, framed)
-    place = np.arange(len(tokens)) - np.repeat(start, framed)  # symbols before
+    place = (np.arange(len(tokens)) - np.repeat(start, framed)).astype(np.int32)  # symbols before
+    sequence = np.repeat(np.arange(len(ends), dtype=np.int32), framed)
     ids = tokens.astype(np.int64)  # of the n-gram that ends at each symbol
     levels: list[_Level] = []
     for n in range(2, order + 1):
         at = np.flatnonzero(place >= n - 1)
-        parent = ids[at - 1]
-        key = parent * (n_symbols + 2) + tokens[at]
-        distinct, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        distinct, first, inverse = np.unique(
+            ids[at - 1] * (n_symbols + 2) + tokens[at], return_index=True, return_inverse=True
+        )
         at_start = place[at] == n - 1
         # Here as often as they occur; below, the levels that have a longer one replace that.
         counted = at if n == order else at[at_start]
         which = inverse if n == order else inverse[at_start]
-        counts: F64 = np.bincount(which, weight[counted], minlength=len(distinct)).astype(np.float64)
+        counts: F64 = np.bincount(which, weights[sequence[counted]], minlength=len(distinct)).astype(np.float64)
         level = _Level(distinct // (n_symbols + 2), tokens[at[first]], ids[at[first]], counts)
         if levels:  # each distinct n-gram counts once for what it ends in
             levels[-1].counts[:] += np.bincount(level.shorter, minlength=len(levels[-1].counts))

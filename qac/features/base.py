@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from typing import Any, Self
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Self
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from qac import _native
 from qac._native import VectorizerConfig, Vocabulary
+
+_BATCH: Final = 1 << 18
+_NO_TERMS: Final = np.empty(0, np.uint64)
 
 
 class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -57,17 +60,28 @@ class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         return self._vectors(documents)
 
     def _learn(self, documents: list[str]) -> None:
-        _, hashes, _ = _native.terms(self.config(), documents)
-        terms, frequency = np.unique(hashes, return_counts=True)
+        # Some documents at a time: all occurrences of a long log's terms would not fit.
+        counted = [np.unique(_native.terms(self.config(), part)[1], return_counts=True) for part in _batches(documents)]
+        terms, part = np.unique(np.concatenate([_NO_TERMS, *(t for t, _ in counted)]), return_inverse=True)
+        frequency = np.bincount(part, np.concatenate([[], *(n for _, n in counted)]), len(terms)).astype(np.int64)
         kept = frequency >= self.min_df
         idf = np.log((1 + len(documents)) / (1 + frequency[kept])) + 1
         self.vocabulary_ = _native.build_vocabulary(terms[kept], idf.astype(np.float32))
         self.n_features_ = len(self.vocabulary_)
 
     def _vectors(self, documents: list[str]) -> sparse.csr_matrix:
-        row_end, ids, values = _native.vectorize(self.config(), self.vocabulary_, documents)
-        indptr = np.concatenate([np.zeros(1, np.int64), row_end.astype(np.int64)])
-        return sparse.csr_matrix((values, ids.astype(np.int32), indptr), shape=(len(documents), self.n_features_))
+        parts = [_native.vectorize(self.config(), self.vocabulary_, part) for part in _batches(documents)]
+        ids = np.concatenate([np.empty(0, np.int32), *(ids.astype(np.int32) for _, ids, _ in parts)])
+        values = np.concatenate([np.empty(0, np.float32), *(values for *_, values in parts)])
+        sizes = np.concatenate(
+            [np.empty(0, np.int64), *(np.diff(end.astype(np.int64), prepend=0) for end, *_ in parts)]
+        )
+        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        return sparse.csr_matrix((values, ids, indptr), shape=(len(documents), self.n_features_))
+
+
+def _batches(documents: list[str]) -> Iterator[list[str]]:
+    return (documents[i : i + _BATCH] for i in range(0, len(documents), _BATCH))
 
 
 def unit_rows(X: sparse.csr_matrix) -> sparse.csr_matrix:

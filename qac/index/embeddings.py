@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from qac.config import Embedding
@@ -34,6 +35,21 @@ def embed_labels(
     if kind == "text":
         return by_text
     return unit_rows(sparse.hstack([positive_instances(X, Y), by_text], format="csr"))
+
+
+class TextRows:
+    """The rows of the embedding ``text``, each computed where it is asked for.
+
+    All rows of ten million queries would be 5 GB, and clustering looks at those of one node at a time.
+    """
+
+    def __init__(self, texts: Sequence[str], position_decay: float = 1.0) -> None:
+        self._texts = texts
+        self._vectorizer = PrefixTfidfVectorizer(position_decay=position_decay).fit(texts)
+
+    def __getitem__(self, labels: npt.NDArray[np.uint32]) -> sparse.csr_matrix:
+        """Return the rows of ``labels``, one each."""
+        return self._vectorizer.transform([self._texts[i] for i in labels.tolist()])
 
 
 def positive_instances(X: sparse.csr_matrix, Y: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from qac.index.embeddings import TextRows
 from qac.index.tree import Labels, Split
 
 _ROUNDS: Final = 20
@@ -21,14 +22,14 @@ class BalancedKMeansSplitter:
 
     Parameters
     ----------
-    embedding : sparse matrix, shape (labels, dimensions)
+    embedding : sparse matrix, shape (labels, dimensions), or what gives rows of one
         One row of Euclidean length 1 per label.
     branching : int
         Number of children, B.
     seed : int
     """
 
-    def __init__(self, embedding: sparse.csr_matrix, branching: int, seed: int) -> None:
+    def __init__(self, embedding: sparse.csr_matrix | TextRows, branching: int, seed: int) -> None:
         self._embedding = embedding
         self._branching = branching
         self._seed = seed
@@ -53,9 +54,15 @@ class BalancedKMeansSplitter:
 
 
 def _compact(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Drop the columns that are empty: centroids are dense."""
-    used, columns = np.unique(rows.indices, return_inverse=True)
-    return sparse.csr_matrix((rows.data, columns, rows.indptr), shape=(rows.shape[0], len(used)))
+    """Drop the columns that are empty: centroids are dense. Double, as those are: no product converts it again."""
+    if rows.nnz * 8 < rows.shape[1]:
+        used, columns = np.unique(rows.indices, return_inverse=True)
+    else:
+        there = np.zeros(rows.shape[1], np.bool_)
+        there[rows.indices] = True
+        used = np.flatnonzero(there)
+        columns = (np.cumsum(there) - 1)[rows.indices]
+    return sparse.csr_matrix((rows.data.astype(np.float64), columns, rows.indptr), shape=(rows.shape[0], len(used)))
 
 
 def _divide(
@@ -85,6 +92,7 @@ def _halve(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Cut ``rows`` into two that hold ``left_parts`` of all ``parts`` and the rest."""
     part = X[rows]
+    columns = part.T
     first, second = rng.choice(len(rows), 2, replace=False)
     direction = (part[int(first)] - part[int(second)]).toarray().ravel()
     if not direction.any():  # two equal rows tell nothing apart
@@ -99,7 +107,7 @@ def _halve(
         if before is not None and np.array_equal(left, before):
             break
         before = left
-        direction = _centroid(part, order[:size]) - _centroid(part, order[size:])
+        direction = _centroid(columns, order[:size]) - _centroid(columns, order[size:])
     return rows[order[:size]], rows[order[size:]]
 
 
@@ -112,9 +120,9 @@ def _cut(n: int, left_parts: int, parts: int, weights: npt.NDArray[np.int64] | N
     return min(max(nearest, left_parts), n - (parts - left_parts))
 
 
-def _centroid(part: sparse.csr_matrix, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    weights = np.zeros(part.shape[0])
+def _centroid(columns: sparse.csc_matrix, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    weights = np.zeros(columns.shape[1])
     weights[rows] = 1
-    mean: npt.NDArray[np.float64] = part.T @ weights
+    mean: npt.NDArray[np.float64] = columns @ weights
     length = float(np.linalg.norm(mean))
     return mean / length if length > 0 else mean

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from qac.index.embeddings import TextRows
 from qac.index.kmeans import BalancedKMeansSplitter
 from qac.index.tree import Labels, Split
 
@@ -24,13 +25,17 @@ class MustLinkSplitter:
     ----------
     texts : sequence of str
         All labels, ascending.
-    embedding : sparse matrix, shape (labels, dimensions)
+    embedding : sparse matrix, shape (labels, dimensions), or what gives rows of one
     clusters : BalancedKMeansSplitter
     depth : int
     """
 
     def __init__(
-        self, texts: Sequence[str], embedding: sparse.csr_matrix, clusters: BalancedKMeansSplitter, depth: int
+        self,
+        texts: Sequence[str],
+        embedding: sparse.csr_matrix | TextRows,
+        clusters: BalancedKMeansSplitter,
+        depth: int,
     ) -> None:
         self._texts = texts
         self._embedding = embedding

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -150,39 +151,22 @@ class TreeBuilder:
     nodes: list[tuple[float, int, int, int, int, int, int, float, int]] = field(default_factory=list)
     children: list[int] = field(default_factory=list)
     members: list[npt.NDArray[np.uint32]] = field(default_factory=list)
+    members_used: int = 0
+    numbered: int = 0
+    """The last node that a parent has named."""
 
-    def build(self, split: SplitFunction) -> LabelTree:
-        """Return the tree that ``split`` makes of all labels."""
-        n = len(self.weights)
-        queue: deque[tuple[Labels, int]] = deque([(range(n), 0)])
-        numbered, members_used = 1, 0
-        while queue:
-            labels, level = queue.popleft()
-            flags = 0
-            if isinstance(labels, range):
-                lo, hi = labels.start, labels.stop
-            else:
-                lo, hi = members_used, members_used + len(labels)
-                members_used = hi
-                self.members.append(labels)
-                flags = NODE_CLUSTERED
-            first = len(self.children)
-            s = split(labels, level)
-            if s is None:
-                flags |= NODE_LEAF
-                n_children = hi - lo
-                first = 0
-            else:
-                flags |= NODE_CLUSTERS if s.clusters else 0
-                n_children = len(s.parts)
-                for part in s.parts:
-                    if len(part) == 1:
-                        self.children.append(int(part[0]) | CHILD_LABEL)
-                    else:
-                        self.children.append(numbered)
-                        numbered += 1
-                        queue.append((part, level + 1))
-            self.nodes.append((0.0, lo, hi, first, n_children, 0, 0, 0.0, flags))
+    def build(self, split: SplitFunction, threads: int = 1) -> LabelTree:
+        """Return the tree that ``split`` makes of all labels.
+
+        The nodes of a level are split by so many ``threads``; which of them splits which does not show.
+        """
+        level: list[Labels] = [range(len(self.weights))]
+        depth = 0
+        with ThreadPoolExecutor(threads) as pool:
+            while level:
+                splits = pool.map(lambda labels, depth=depth: split(labels, depth), level)
+                level = [part for labels, s in zip(level, splits, strict=True) for part in self._add(labels, s)]
+                depth += 1
         tree = LabelTree(
             TreeArrays(
                 node=np.array(self.nodes, dtype=_native.NODE),
@@ -194,3 +178,28 @@ class TreeBuilder:
         )
         tree.arrays.node["mass"] = tree.node_totals(self.weights)
         return tree
+
+    def _add(self, labels: Labels, split: Split | None) -> list[Labels]:
+        """Number a node; return the labels of those of its children that are nodes."""
+        flags = 0
+        if isinstance(labels, range):
+            lo, hi = labels.start, labels.stop
+        else:
+            lo, hi = self.members_used, self.members_used + len(labels)
+            self.members_used = hi
+            self.members.append(labels)
+            flags = NODE_CLUSTERED
+        if split is None:
+            self.nodes.append((0.0, lo, hi, 0, hi - lo, 0, 0, 0.0, flags | NODE_LEAF))
+            return []
+        flags |= NODE_CLUSTERS if split.clusters else 0
+        self.nodes.append((0.0, lo, hi, len(self.children), len(split.parts), 0, 0, 0.0, flags))
+        inner = []
+        for part in split.parts:
+            if len(part) == 1:
+                self.children.append(int(part[0]) | CHILD_LABEL)
+            else:
+                self.numbered += 1
+                self.children.append(self.numbered)
+                inner.append(part)
+        return inner

@@ -11,8 +11,8 @@ import pytest
 
 from qac.config import ComposerConfig
 from qac.examples import Example
-from qac.labels import LabelTable
-from qac.reuse import ReuseCounter
+from qac.labels import LabelTable, QueryLog
+from qac.reuse import count_reuse
 
 START, END = "<start>", "<end>"
 
@@ -103,10 +103,10 @@ class PlainComposer:
         self.words = sorted({w for q in queries for w in q})
         self.by_words = KneserNey(zip(queries, weights, strict=True), config.order)
         self.by_characters = KneserNey(((labels.texts[i], 1) for i in telling(queries)), config.character_order)
-        counter = ReuseCounter()
+        log = QueryLog()
         for example in examples:
-            counter.add(example)
-        self.reuse = counter.rates()
+            log.add(example)
+        self.reuse = count_reuse(log)
         newest_first = [session] if isinstance(session, str) else session[::-1]
         self.said: dict[str, int] = {}
         for age, query in enumerate(newest_first):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qac.completer import Completer
+from qac.composer import fitting
 from qac.composer.fitting import _telling
 from qac.config import ComposerConfig, IndexConfig, TrainingConfig
 from qac.examples import Example
@@ -32,6 +33,24 @@ def test_of_each_word_eight_queries_are_chosen(telling, queries):
 def test_a_query_that_says_a_word_twice_is_one_of_eight():
     for n in range(8, 18):
         assert len(choose([[0, 0]] * n)) == 8
+
+
+def test_of_a_long_log_so_many_are_chosen(monkeypatch):
+    queries = [[i] for i in range(50)]
+    assert choose(queries) == [*range(50)]
+    monkeypatch.setattr(fitting, "_MOST_TELLING", 20)
+    assert len(choose(queries)) == 20
+
+
+def test_associations_counted_a_few_words_at_a_time_are_the_same(make_model, monkeypatch):
+    log = [Example((f"a{i % 5} b{i % 3}",), "", f"c{i % 4} d{i % 7} a{i % 5}", 1.0) for i in range(60)]
+    config = TrainingConfig(composer=ComposerConfig(associate_top=2))
+    at_once = load_model(make_model(log, config)).arrays.composer
+    monkeypatch.setattr(fitting, "_PRODUCTS", 3)
+    by_few = load_model(make_model(log, config)).arrays.composer
+    assert len(at_once.association) > 8
+    for name in ("association_end", "association", "association_weight"):
+        assert getattr(at_once, name).tolist() == getattr(by_few, name).tolist()
 
 
 def train(make_model, counts, spelling=None):
