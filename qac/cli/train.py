@@ -7,11 +7,12 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from qac.blocklist import AllowedExamples, Blocklist
 from qac.cli.common import duration, format_duration, read_normalized, text_protocol, whole_number
 from qac.errors import InputError, UsageError
 from qac.text import PROTOCOLS
@@ -71,6 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PRESETS,
         metavar="NAME",
         help="start from the settings of a preset, which other options change",
+    )
+    parser.add_argument(
+        "--blocklist",
+        type=Path,
+        metavar="F",
+        help="leave out queries that this file forbids (as `qac serve --blocklist`, which is still needed there: "
+        "composed queries are new)",
     )
     parser.add_argument("--threads", type=whole_number(1), help="threads to train with (default: all processors)")
     parser.add_argument("--json", action="store_true", help="print the closing summary as JSON")
@@ -208,12 +216,13 @@ def run(args: argparse.Namespace) -> int:
     _check_paths(args)
     check_writable(args.out)
     # Before the work: what is wrong with them should not be said after it.
+    blocklist = Blocklist.read(args.blocklist) if args.blocklist else Blocklist()
     valid = list(read_normalized(args.valid, config.text, quiet=args.quiet)) if args.valid else []
     threads = args.threads or processors()
-    tuned = _tune(args, config, valid, threads) if args.tune else None
+    tuned = _tune(args, config, blocklist, valid, threads) if args.tune else None
     trained = tuned.model if tuned else None
     if trained is None:
-        with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        with _examples(args, config, blocklist) as examples:
             trained = train(
                 examples,
                 tuned.config if tuned else config,
@@ -238,6 +247,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"qac: there are no examples in {args.valid}; the model was not measured", file=sys.stderr)
     if tuned:
         options = ["qac", "train", str(args.examples), "--out", str(args.out), *_options(tuned.config, args.preset)]
+        options += ["--blocklist", str(args.blocklist)] if args.blocklist else []
         summary["tuning"] = {**tuned.to_json(), "command": shlex.join(options)}
     if args.json:
         print(json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False))
@@ -253,11 +263,22 @@ def _check_tuning(args: argparse.Namespace) -> None:
         raise UsageError("--tune-budget and --tune-trials bound the trials of --tune; add it or leave them out")
 
 
-def _tune(args: argparse.Namespace, config: TrainingConfig, valid: Sequence[Example], threads: int) -> Tuned:
+@contextmanager
+def _examples(
+    args: argparse.Namespace, config: TrainingConfig, blocklist: Blocklist
+) -> Generator[Iterable[Example], None, None]:
+    """Read the examples to train with, without those that are blocked."""
+    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        yield AllowedExamples(examples, blocklist, config.text) if args.blocklist else examples
+
+
+def _tune(
+    args: argparse.Namespace, config: TrainingConfig, blocklist: Blocklist, valid: Sequence[Example], threads: int
+) -> Tuned:
     from qac.tuning import tune
 
     budget = args.tune_budget or (None if args.tune_trials else _TUNE_BUDGET)
-    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+    with _examples(args, config, blocklist) as examples:
         return tune(
             examples,
             valid,
@@ -274,9 +295,9 @@ def _check_paths(args: argparse.Namespace) -> None:
     """Refuse, before the work, what would make its result worthless or destroy its source."""
     if args.valid and not args.valid.is_file():
         raise InputError(f"there are no examples at {args.valid}; give the valid.jsonl that `qac prep` writes")
-    for source in (args.examples, args.valid):
+    for source in (args.examples, args.valid, args.blocklist):
         if source and source.exists() and args.out.exists() and source.samefile(args.out):
-            raise InputError(f"--out {args.out} is the file of examples itself; name another file for the model")
+            raise InputError(f"--out {args.out} is read, not written; name another file for the model")
     if args.tune and args.examples.exists() and args.valid.samefile(args.examples):
         raise InputError(f"--tune on {args.valid}, which is trained on, would pick what learns by heart; give others")
 

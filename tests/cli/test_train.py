@@ -387,7 +387,7 @@ def test_the_examples_are_not_overwritten_with_the_model(call_qac, example_file,
     for out in (examples, valid, link):
         done = call_qac("train", examples, "--valid", valid, "--out", out)
         assert (done.status, done.err.count("\n")) == (1, 1)
-        assert "is the file of examples itself" in done.err
+        assert "is read, not written" in done.err
     assert examples.read_bytes() == valid.read_bytes() == example_file.read_bytes()
 
 
@@ -461,3 +461,25 @@ def test_an_interrupt_while_learning_leaves_nothing_behind(tmp_path, old):
     assert names(tmp_path) == before
     if old:
         assert model.read_bytes() == old
+
+
+def test_what_is_blocked_is_not_in_the_model(train, tmp_path):
+    blocklist = tmp_path / "block.txt"
+    blocklist.write_text("New  York\nword: nikon\nre: ^nike$\n", encoding="utf-8")
+    done, path = train("--blocklist", blocklist, "--quiet")
+    assert (done.status, done.err) == (0, "")
+    completer = Completer.load(path)
+    known = {c.text for c in completer.complete("n", k=100) if c.source == "index"}
+    assert {"new york hotels", "nike air", "new balance"} <= known
+    assert not known & {"new york", "nike"}
+    everything = {c.text for first in "abcdefghijklmnopqrstuvwxyz" for c in completer.complete(first, k=100)}
+    assert not [text for text in everything if "nikon" in text]
+
+
+def test_a_blocklist_that_cannot_be_used_stops_training_before_the_work(train, tmp_path):
+    blocklist = tmp_path / "block.txt"
+    blocklist.write_text("re: (\n", encoding="utf-8")
+    done, path = train("--blocklist", blocklist)
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert f"{blocklist}:1" in done.err
+    assert not path.exists()
