@@ -55,7 +55,7 @@ def screen(
             user = user or _User(size, config)
             reason = _BY_MARK.get(row.mark)
             if not row.alone:
-                if _is_half_typed(row, following, config.half_typed):
+                if config.half_typed and _is_half_typed(row, following, config.half_typed):
                     reason = Drop.HALF_TYPED
                 else:
                     user.asks(row)

@@ -82,7 +82,7 @@ class ScreeningConfig:
     per_user: int | None = 3
     """A user's requests for one query count so often at most. None: all do."""
     half_typed: float = 3.0
-    """Seconds. A query that the same user made longer within so many was not meant as one."""
+    """Seconds. A query that the same user made longer within so many was not meant as one. 0: all were."""
     max_per_minute: int | None = 30
     max_per_day: int | None = 200
     max_repeats: int | None = 100
