@@ -34,13 +34,14 @@ class Thresholds:
     folder : Path
         For temporary files.
     min_users, min_count : int
-        So many different users must have made a query, so many times. Rows without a user are of nobody.
+        So many different users must have made a query, so many times. Rows without a user are of nobody, and enough
+        where one user is.
     per_user : int or None
         A user's requests for one query count so often; further ones are reported as ``Drop.REPEATED``.
     """
 
     def __init__(self, folder: Path, min_users: int, min_count: int, per_user: int | None) -> None:
-        self._min_users = min_users
+        self._min_users = min_users if min_users > 1 else 0
         self._min_count = min_count
         self._per_user = per_user
         self._by_query = RunSorter(_made(folder / "by-query"))
