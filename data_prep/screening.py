@@ -53,12 +53,10 @@ def screen(
     with path.open("wb", _BUFFER) as f:
         for record, row, following in _with_following(records):
             user = user or _User(size, config)
-            reason = _BY_MARK.get(row.mark)
-            if not row.alone:
-                if config.half_typed and _is_half_typed(row, following, config.half_typed):
-                    reason = Drop.HALF_TYPED
-                else:
-                    user.asks(row)
+            unfinished = None if row.alone else _unfinished(row, following, config.half_typed)
+            if not (unfinished or row.alone):
+                user.asks(row)
+            reason = unfinished or _BY_MARK.get(row.mark)
             if reason is None:
                 f.write(record)
                 size += len(record)
@@ -86,15 +84,19 @@ def _with_following(records: Iterable[bytes]) -> Iterator[tuple[bytes, Row, Row 
         yield *last, None
 
 
-def _is_half_typed(row: Row, following: Row | None, seconds: float) -> bool:
-    return (
-        following is not None
-        and following.identifier == row.identifier
-        and following.time - row.time <= 1000 * seconds
-        and _has_clock(row.time)
-        and len(following.query) > len(row.query)
-        and following.query.startswith(row.query)
-    )
+def _unfinished(row: Row, following: Row | None, seconds: float) -> Drop | None:
+    """Return the reason to drop a row if the same user went on typing its query within so many ``seconds``."""
+    if (
+        not seconds
+        or following is None
+        or following.identifier != row.identifier
+        or following.time - row.time > 1000 * seconds
+        or not _has_clock(row.time)
+        or not following.query.startswith(row.query)
+    ):
+        return None
+    # Typed key by key, a query comes twice before a word: "new" and "new " are one in normal form.
+    return Drop.DUPLICATE if following.query == row.query else Drop.HALF_TYPED
 
 
 def _has_clock(time: int) -> bool:

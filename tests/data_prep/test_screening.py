@@ -153,6 +153,13 @@ def test_half_typed_queries_are_one_with_what_they_became(log: Log, prep: Prep) 
     assert len(texts(prep(path, screening=ScreeningConfig(half_typed=1), **EVERYTHING)[1])) == 4
 
 
+def test_a_space_typed_on_the_way_changes_nothing(log: Log, prep: Prep) -> None:
+    rows = by_three("".join(f"%\t{1 + i}\t{'red shoes'[: i + 1]}\n" for i in range(9)) + "%\t60\tboots\n")
+    stats, parts = prep(log(rows), screening=ScreeningConfig(), **EVERYTHING)
+    assert texts(parts) == {"red shoes", "boots"}
+    assert stats["dropped"] == {"half typed": 21, "same as the query before": 3}
+
+
 @pytest.mark.parametrize(
     "rows",
     [
