@@ -54,7 +54,7 @@ def screen(
         for record, row, following in _with_following(records):
             user = user or _User(size, config)
             unfinished = None if row.alone else _unfinished(row, following, config.half_typed)
-            if not (unfinished or row.alone):
+            if unfinished is not Drop.HALF_TYPED and not row.alone:
                 user.asks(row)
             reason = unfinished or _BY_MARK.get(row.mark)
             if reason is None:
