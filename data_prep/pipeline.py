@@ -341,6 +341,7 @@ class _Preparation:
             "dropped": {str(reason): n for reason, n in sorted(tally.dropped.items())},
             "bad_lines": {str(reason): n for reason, n in sorted(tally.bad.items())},
             "queries": tally.kept,
+            "rare_share": self._rare_share(writer),
             "first_queries_left_out": tally.kept - written,
             "sessions": sum(stats.sessions for stats in writer.stats.values()),
             "sessions_of_two_or_more": self.sessions_of_two,
@@ -358,6 +359,11 @@ class _Preparation:
             "screening": asdict(screening) | {"keep_personal": list(screening.keep_personal)},
             "parts": parts,
         }
+
+    def _rare_share(self, writer: PartWriter) -> float:
+        """Return the share of the training part's requests that were left out because too few people made them."""
+        train = writer.stats["train"]
+        return self.tally.too_rare / max(1, self.tally.too_rare + train.first_queries + train.pairs)
 
     def _bar(self, total: int | None, label: str, unit: str) -> Any:
         return progress(total, label, unit=unit, quiet=self.options.quiet)

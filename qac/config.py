@@ -210,11 +210,15 @@ class PopularityConfig:
     """An example counts half for every so many seconds that it is older than the newest. None: age plays no part."""
     min_count: int = 0
     """Queries made fewer times, whenever that was, are not learned: neither proposed nor are their words used."""
+    rare: float = 0.0
+    """Share of the log's requests that preparation left out because too few people made them, 0 to 1: so likely are
+    queries that are none of those learned."""
 
     def __post_init__(self) -> None:
         if self.half_life is not None:
             _require("half_life", self.half_life, 1, math.inf)
         _require("min_count", self.min_count, 0, 1 << 53)
+        _require("rare", self.rare, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class LabelTable:
     """Shape (n,), positive: how often each was made."""
     new: float = 0.0
     """Chance that the next query is none of these, estimated by the share of queries that were made once (Turing's
-    estimate: Good, "The Population Frequencies of Species", 1953), or as often as the minimum count or less."""
+    estimate: Good, "The Population Frequencies of Species", 1953), or as often as the minimum count or less, or that
+    preparation left out as too rare."""
     left_out: int = 0
     """How many distinct queries were made fewer than ``min_count`` times."""
 
@@ -135,13 +136,13 @@ class QueryLog:
         if not texts:
             raise InputError(f"no query was made {popularity.min_count:,} times or more; lower --min-count")
         kept = np.array([made[text] for text in texts])
-        total = float(occurrences.sum())
+        once = float(occurrences[occurrences <= max(1, popularity.min_count)].sum() / occurrences.sum())
         return LabelTable(
             texts,
             # As a model stores them, so that what is equal there is equal here.
             counts[kept].astype(np.float32).astype(np.float64),
             occurrences[kept],
-            new=float(occurrences[occurrences <= max(1, popularity.min_count)].sum()) / total,
+            new=popularity.rare + (1 - popularity.rare) * once,
             left_out=len(made) - len(texts),
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from qac.blocklist import AllowedExamples, Blocklist
-from qac.cli.common import duration, format_duration, read_normalized, text_protocol, whole_number
+from qac.cli.common import duration, format_duration, rare_share, read_normalized, text_protocol, whole_number
 from qac.errors import InputError, UsageError
 from qac.text import PROTOCOLS
 
@@ -115,6 +115,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "popularity.min_count",
         "leave out queries made fewer times: none is proposed, no word of theirs is used",
         type=whole_number(0),
+    )
+    _setting(
+        popularity,
+        "--rare",
+        "popularity.rare",
+        "share of requests that preparation left out because too few people made them",
+        type=float,
+        default="as stats.json beside TRAIN says, else 0",
     )
     _setting(
         popularity,
@@ -306,7 +314,10 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
     from qac.config import with_settings
 
     given = {name.removeprefix(_SETTING): value for name, value in vars(args).items() if name.startswith(_SETTING)}
-    return with_settings(_start(args.preset), {"text": text_protocol(args.text, args.examples), **given})
+    given["text"] = text_protocol(args.text, args.examples)
+    if "popularity.rare" not in given:
+        given["popularity.rare"] = rare_share(args.examples)
+    return with_settings(_start(args.preset), given)
 
 
 def _start(preset: str | None) -> TrainingConfig:

@@ -169,6 +169,26 @@ def test_the_clean_up_is_that_of_the_preparation(call_qac, tmp_path):
     assert "e bay" in completer
 
 
+def test_how_much_preparation_left_out_is_known_from_it(call_qac, example_file, tmp_path):
+    examples, stats = tmp_path / "train.jsonl", tmp_path / "stats.json"
+    examples.write_bytes(example_file.read_bytes())
+
+    def rare(*options):
+        done = call_qac("train", examples, "--out", tmp_path / "m.qac", *options)
+        return load_model(tmp_path / "m.qac").meta["config"]["popularity"]["rare"] if not done.status else done.err
+
+    assert rare() == 0
+    stats.write_text('{"text": "default"}', encoding="utf-8")  # of an earlier version
+    assert rare() == 0
+    stats.write_text('{"text": "default", "rare_share": 0.25}', encoding="utf-8")
+    assert rare() == 0.25
+    assert rare("--rare", "0.5") == 0.5
+    for wrong in ('{"text": "default", "rare_share": 2}', '{"text": "default", "rare_share": "x"}', "["):
+        stats.write_text(wrong, encoding="utf-8")
+        assert "--rare" in rare()
+        assert rare("--text", "default", "--rare", "0.5") == 0.5
+
+
 def test_a_log_of_single_queries(call_qac, tmp_path):
     (tmp_path / "train.jsonl").write_text('{"next_query": "a"}\n{"next_query": "b", "count": 3}\n', encoding="utf-8")
     done = call_qac("train", tmp_path / "train.jsonl", "--out", tmp_path / "m.qac")
@@ -221,7 +241,7 @@ def test_a_half_life_and_a_minimum_count(call_qac, timed_file, tmp_path):
     assert texts == ["phone", "nikon", "nokia"]
     assert "queries left out, made fewer times than --min-count: 1" in done.out
     config = load_model(tmp_path / "m.qac").meta["config"]
-    assert config["popularity"] == {"half_life": 5400.0, "min_count": 2}
+    assert config["popularity"] == {"half_life": 5400.0, "min_count": 2, "rare": 0.0}
 
 
 def test_a_half_life_needs_times_and_leaves_the_old_model(train):

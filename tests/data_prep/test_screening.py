@@ -44,6 +44,7 @@ def test_a_query_of_too_few_users_is_neither_learned_nor_remembered(log: Log, pr
         == [("", "shoes")] * 3 + [("shoes", "boots")] * 3
     )
     assert stats["dropped"] == {"made by too few users": 4}
+    assert stats["rare_share"] == 0.4
     assert stats["screening"]["min_users"] == 3
     assert texts(prep(log(rows), screening=ScreeningConfig(min_users=2), **EVERYTHING)[1]) == {"shoes", "boots", "hats"}
 
