@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from qac.completer import Completer
-from qac.config import UNSCREENED, ScreeningConfig
+from qac.config import UNSCREENED, PopularityConfig, ScreeningConfig, TrainingConfig
 from qac.data_prep import PrepOptions, prepare
 from qac.data_prep.sample_log import generate
 from qac.examples import normalize_examples, read_examples
@@ -104,8 +104,9 @@ def ranks(rows: Sequence[Row], wanted: Sequence[Target], screening: ScreeningCon
     with tempfile.TemporaryDirectory(prefix="qac-poisoning-") as folder:
         log, data, model = Path(folder, "log.tsv"), Path(folder, "data"), Path(folder, "m.qac")
         log.write_text("".join(f"{user}\t{time}\t{query}\n" for user, time, query in rows), encoding="utf-8")
-        prepare([log], data, PrepOptions(split="1/0/0", screening=screening, quiet=True))
-        save_model(train(normalize_examples(read_examples(data / "train.jsonl")), quiet=True), model)
+        stats = prepare([log], data, PrepOptions(split="1/0/0", screening=screening, quiet=True))
+        config = TrainingConfig(popularity=PopularityConfig(rare=stats["rare_share"]))  # as `qac train` finds it
+        save_model(train(normalize_examples(read_examples(data / "train.jsonl")), config, quiet=True), model)
         completer = Completer.load(model)
 
         def rank(target: Target, session: list[str]) -> float:

@@ -8,10 +8,13 @@ Planted are personal data (numbers and addresses, made by many users, in one go 
 few users, however often, by themselves and beside words that everybody uses) and what programs ask. Users ask everyday
 things before and after. No planted word is in the log otherwise. Two things are shown:
 
-1. Examples are the same, byte for byte, with and without what was planted: so is the model, and so are its answers.
+1. Examples are the same, byte for byte, with and without what was planted. All that training is told of what was left
+   out is how much it was.
 2. No answer has a planted word that the request does not hold, neither whole nor at the end: asked with every prefix of
    what was planted, with every prefix of planted words after words that everybody uses, and with all short prefixes;
-   without a session, with an everyday one and with a planted one.
+   without a session, with an everyday one and with a planted one. The composer spells, so given all of a number but one
+   digit it may guess that; a model of the same log that nothing was planted in makes the same guesses, which shows that
+   they are none but guesses. They are counted apart.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from qac.completer import Completer
-from qac.config import UNSCREENED, ScreeningConfig
+from qac.config import UNSCREENED, PopularityConfig, ScreeningConfig, TrainingConfig
 from qac.data_prep import PrepOptions, prepare
 from qac.data_prep.sample_log import generate
 from qac.examples import normalize_examples, read_examples
@@ -130,24 +133,37 @@ def learn(rows: Sequence[Row], folder: Path, screening: ScreeningConfig) -> tupl
 class Search:
     """Asks a model and looks for words that its answers should not have.
 
-    What the request itself holds is no secret: its own words may come back.
+    What the request itself holds is no secret: its own words may come back. Nor is what ``innocent``, a model that
+    never saw them, answers to the same request.
     """
 
-    def __init__(self, completer: Completer, secret: set[str]) -> None:
+    def __init__(self, completer: Completer, innocent: Completer, secret: set[str]) -> None:
         self._completer = completer
+        self._innocent = innocent
         self._secret = secret
         self.requests = 0
         self.answers = 0
         self.leaks: set[tuple[str, str]] = set()
         """Prefix and answer."""
+        self.guesses: set[tuple[str, str]] = set()
+        """The same, of what the innocent model answers too."""
+        self.most_guessed = 0
+        """Characters of a planted word that were not typed."""
 
     def ask(self, prefix: str, session: Sequence[str], k: int) -> None:
         """Make one request."""
-        found = self._completer.complete(prefix, session, k)
+        found = [c.text for c in self._completer.complete(prefix, session, k)]
         self.requests += 1
         self.answers += len(found)
         own = set(prefix.split()).union(*(query.split() for query in session))
-        self.leaks.update((prefix, c.text) for c in found if not self._secret.isdisjoint(set(c.text.split()) - own))
+        told = {text for text in found if not self._secret.isdisjoint(set(text.split()) - own)}
+        if told:
+            guessed = told.intersection(c.text for c in self._innocent.complete(prefix, session, k))
+            self.guesses.update((prefix, text) for text in guessed)
+            last = prefix.split(" ")[-1]
+            for word in self._secret.intersection(w for text in guessed for w in text.split()) - own:
+                self.most_guessed = max(self.most_guessed, len(word) - len(last) * word.startswith(last))
+            self.leaks.update((prefix, text) for text in told - guessed)
 
 
 def requests(
@@ -178,12 +194,15 @@ def attack(sessions: int, each: int, deep: int, screening: ScreeningConfig, fold
     planted = plant(rows, each)
     clean, _ = learn([*rows, *planted.around], folder / "clean", screening)
     path, stats = learn([*rows, *planted.around, *planted.rows], folder / "planted", screening)
-    model = folder / "m.qac"
-    save_model(train(normalize_examples(read_examples(path)), quiet=True), model)
+    config = TrainingConfig(popularity=PopularityConfig(rare=stats["rare_share"]))  # as `qac train` finds it
+    completers = []
+    for examples in (path, clean):
+        save_model(train(normalize_examples(read_examples(examples)), config, quiet=True), folder / "m.qac")
+        completers.append(Completer.load(folder / "m.qac"))
     everyday = sorted({query for _, _, query in rows})
     common = {word for query in everyday for word in query.split()}
     secret = {word for texts in planted.texts.values() for text in texts for word in text.split()} - common
-    search = Search(Completer.load(model), secret)
+    search = Search(*completers, secret)
     alphabet = "".join(sorted({c for query in everyday for c in query} | set(LETTERS)))
     for prefix, session, k in requests(planted, everyday, alphabet, deep):
         search.ask(prefix, session, k)
@@ -199,6 +218,8 @@ def attack(sessions: int, each: int, deep: int, screening: ScreeningConfig, fold
         "answers": search.answers,
         "leaks": sorted(search.leaks)[:20],
         "leaking_requests": len(search.leaks),
+        "guesses": len(search.guesses),
+        "most_guessed": search.most_guessed,
     }
 
 
@@ -223,6 +244,8 @@ def main() -> int:
         for kind, n in found["planted"].items():
             print(f"{kind}: {n} strings planted, {found['came_out'][kind]} came out")
         print(f"answers with a planted word that was not asked with: {found['leaking_requests']:,}")
+        print(f"guesses, which a model that never saw it makes too: {found['guesses']:,}")
+        print(f"most characters of a planted word that were guessed: {found['most_guessed']}")
         for prefix, text in found["leaks"]:
             print(f"  {prefix!r} -> {text!r}")
     return 0 if args.unscreened or not found["leaking_requests"] else 1

@@ -25,6 +25,7 @@ def test_nothing_that_was_planted_comes_out(attack, tmp_path):
     assert found["leaks"] == []
     assert found["same_examples"]
     assert sum(found["came_out"].values()) == 0
+    assert found["most_guessed"] <= 2  # characters of a word: the composer spells
     assert found["requests"] > 10_000
     assert found["answers"] > found["requests"]  # most prefixes of planted words have none
 
