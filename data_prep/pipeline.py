@@ -1,4 +1,4 @@
-"""From logs to examples: read, clean, sort into sessions, split, draw prefixes, write.
+"""From logs to examples: read, clean, sort into sessions, screen, split, draw prefixes, write.
 
 The log is read once, so it may come from a pipe. Memory does not grow with it: rows are sorted on disk (sorter.py), and
 of a session only the last few queries are held.
@@ -9,57 +9,35 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import IO, Any, Literal
+from pathlib import Path
+from typing import IO, Any
 
 from qac._version import __version__
+from qac.config import PersonalKind, ScreeningConfig
+from qac.data_prep.options import PrepOptions
 from qac.data_prep.output import StagedFolder, writing
+from qac.data_prep.personal import personal_kind
 from qac.data_prep.prefixes import seed_key
-from qac.data_prep.readers import AUTO, READERS, ReaderOptions, detect
+from qac.data_prep.readers import AUTO, READERS, detect
 from qac.data_prep.records import PARTS, Event, Part, Scope, Transition
+from qac.data_prep.screening import DROPS, MARKS, UNMARKED, RowFile, screen
 from qac.data_prep.sessions import UNTIMED, Session, cut, encode
 from qac.data_prep.sorter import RunSorter
 from qac.data_prep.source import STDIN, Source, check_encoding, open_source, size_of
 from qac.data_prep.split import HashSplit, Ratios, Split, StartHistogram, TimeSplit, parse_dates
 from qac.data_prep.tally import Drop, Tally
+from qac.data_prep.thresholds import Thresholds
 from qac.data_prep.times import to_iso
 from qac.data_prep.writer import FirstQueries, PartWriter, file_name
 from qac.errors import InputError, UsageError
 from qac.progress import progress
-from qac.text import Protocol, normalize, normalize_prefix
+from qac.text import normalize, normalize_prefix
 
 STATS = "stats.json"
 BAD_LINES = "bad_lines.txt"
-SplitBy = Literal["time", "session"]
 _BAR_ROWS = 1 << 12
-
-
-@dataclass(frozen=True)
-class PrepOptions:
-    """How to prepare a log; the defaults suit a TSV of user, time and query."""
-
-    format: str = AUTO
-    reader: ReaderOptions = field(default_factory=ReaderOptions)
-    encoding: str = "utf-8"
-    gap: timedelta | None = None
-    """The pause that ends a session; None: 30 minutes, or never where the log has session ids."""
-    text: Protocol = "default"
-    max_chars: int = 200
-    history: int | None = 5
-    """How many earlier queries an example holds; None: all of the session."""
-    prefixes: int | None = 1
-    """How many prefixes per query; None: all."""
-    first_queries: FirstQueries | None = None
-    """Where first queries of sessions go; None: to train, or to all parts where the log has no sessions."""
-    split_by: SplitBy | None = None
-    """None: time if the log has times, else session."""
-    split: str = "80/10/10"
-    split_dates: str | None = None
-    seed: int = 0
-    max_bad_share: float = 0.1
-    tmp: str | os.PathLike[str] | None = None
-    quiet: bool = False
 
 
 def prepare(
@@ -91,6 +69,8 @@ class _Preparation:
         self.layouts: list[dict[str, str]] = []
         self.timed = 0
         self.untimed = 0
+        self.named = 0
+        """Rows that say whose they are: a user's, or a session's."""
         self.known = 0
         """Rows that know what came before them, or could."""
         self.sessions = 0
@@ -114,10 +94,14 @@ class _Preparation:
                 sorter = RunSorter(folder.scratch)
                 self._read(sorter, writer)
                 self.tally.check()
-                split = self._choose_split(sorter)
-                self._write(sorter, split, writer)
+                screening = self._check_screening(len(sorter))
+                with self._bar(len(sorter), "screening", "rows") as bar:
+                    rows = screen(sorter, folder.scratch / "screened", screening, self.tally, bar.update)
+                sorter.discard()
+                split = self._choose_split(rows)
+                self._write(rows, split, self._left_out(rows, split, screening, folder.scratch), writer)
             self._check_result(writer)
-            stats = self._stats(split, writer)
+            stats = self._stats(split, screening, writer)
             with writing(where):
                 _write_reports(folder, stats, self.tally.samples)
             folder.commit([*map(file_name, PARTS), BAD_LINES], last=STATS)
@@ -158,6 +142,11 @@ class _Preparation:
             return query
         return None
 
+    def _personal(self, text: str, cleaned: str) -> PersonalKind | None:
+        """Return the kind of personal data in a query; ``cleaned`` is its normal form."""
+        form = cleaned if self.options.text == "default" else normalize(text)
+        return personal_kind(form, self.options.screening.keep_personal)
+
     def _require_time(self, name: str) -> None:
         if self.by_dates or self.options.split_by == "time":
             wanted = "--split-dates" if self.by_dates else "--split-by time"
@@ -174,18 +163,25 @@ class _Preparation:
             self.untimed += 1
         else:
             self.timed += 1
-        self.known += event.scope is not Scope.ALONE
+        named = event.scope is not Scope.ALONE
+        self.named += named
+        self.known += named
         self.tally.kept += 1
-        sorter.add(encode(event, query, len(sorter)))
+        kind = self._personal(event.query, query)
+        sorter.add(encode(event, query, len(sorter), MARKS[kind] if kind else UNMARKED))
 
     def _add_transition(self, transition: Transition, writer: PartWriter, name: str) -> None:
         query = self._clean(transition.query)
         if query is None:
             return
+        if kind := self._personal(transition.query, query):
+            self.tally.drop(DROPS[kind])
+            return
         history: list[str] = []
         for earlier in transition.history or ():
             past = normalize(earlier, self.options.text)
-            if past and len(past) <= self.options.max_chars and past not in history[-1:]:
+            usable = past and len(past) <= self.options.max_chars and not self._personal(earlier, past)
+            if usable and past not in history[-1:]:
                 history.append(past)
         if query in history[-1:]:
             self.tally.drop(Drop.DUPLICATE)
@@ -218,33 +214,66 @@ class _Preparation:
     def _first_queries(self, alone: bool) -> FirstQueries:
         return self.options.first_queries or ("all" if alone else "train")
 
-    def _choose_split(self, sorter: RunSorter) -> Split:
+    def _check_screening(self, rows: int) -> ScreeningConfig:
+        """Return the screening with what its defaults mean for this log; refuse what cannot be held to."""
+        screening = self.options.screening
+        logs = ", ".join(self.logs)
+        if not self.named and (screening.min_users or 1) > 1:
+            raise InputError(f"{logs}: no users or sessions for --min-users to count; name the column or leave it out")
+        if not rows and screening.min_count > 1:
+            raise InputError(
+                f"{logs}: --min-count counts single queries, and this is counted already; use `qac train --min-count`"
+            )
+        return replace(screening, min_users=screening.resolved_min_users(bool(self.named)))
+
+    def _choose_split(self, rows: RowFile) -> Split:
         if self.by_dates:
             return self.by_dates
         if self.options.split_by == "session" or self.untimed or not self.timed:
             return self.by_hash
         histogram = StartHistogram()
-        for new, session, _, _ in self._cut(sorter, "sessions"):
+        for new, session, _, _ in self._cut(rows, "sessions"):
             if new:
                 histogram.add(session.start)
         return histogram.split(self.ratios)
 
-    def _cut(self, sorter: RunSorter, label: str) -> Iterator[tuple[bool, Session, int, bytes]]:
+    def _cut(self, rows: RowFile, label: str) -> Iterator[tuple[bool, Session, int, bytes]]:
         """Yield whether a session begins, the session, and the time and text of the query."""
         current: Session | None = None
-        with self._bar(len(sorter), label, "rows") as bar:
-            for row, (session, time, query) in enumerate(cut(sorter, self.options.gap), 1):
+        with self._bar(len(rows), label, "rows") as bar:
+            for row, (session, time, query) in enumerate(cut(rows, self.options.gap), 1):
                 yield session is not current, session, time, query
                 current = session
                 if row % _BAR_ROWS == 0:
                     bar.update(_BAR_ROWS)
 
-    def _write(self, sorter: RunSorter, split: Split, writer: PartWriter) -> None:
+    def _left_out(
+        self, rows: RowFile, split: Split, screening: ScreeningConfig, scratch: Path
+    ) -> Iterator[tuple[int, Drop]]:
+        """Yield the rows of the training part that are not to be learned from, ascending, and why.
+
+        What other parts ask for has no say in it, nor is anything left out of them: that would flatter.
+        """
+        assert screening.min_users is not None
+        needed = screening.min_users > 1 or screening.min_count > 1 or (self.named and screening.per_user is not None)
+        if not needed:
+            return
+        thresholds = Thresholds(scratch, screening.min_users, screening.min_count, screening.per_user)
+        learned = False
+        for row, (new, session, _, query) in enumerate(self._cut(rows, "users")):
+            if new:
+                learned = split.part(session) == "train"
+            if learned:
+                thresholds.add(row, session.user, query)
+        yield from thresholds.left_out()
+
+    def _write(self, rows: RowFile, split: Split, left_out: Iterator[tuple[int, Drop]], writer: PartWriter) -> None:
         history: deque[str] = deque(maxlen=self.options.history)
         part: Part = "train"
         write_first = False
         place = 0
-        for new, session, time, raw in self._cut(sorter, "writing"):
+        next_out = next(left_out, None)
+        for row, (new, session, time, raw) in enumerate(self._cut(rows, "writing")):
             query = raw.decode()
             if new:
                 history.clear()
@@ -254,11 +283,18 @@ class _Preparation:
                 write_first = first == "all" or first == part
                 writer.stats[part].sessions += 1
                 writer.begin_session()
-            elif query == history[-1]:
-                self.tally.drop_kept(Drop.DUPLICATE)
-                continue
+            reason = None
+            if next_out and next_out[0] == row:
+                reason = next_out[1]
+                next_out = next(left_out, None)
+            if history and query == history[-1]:
+                reason = reason or Drop.DUPLICATE
+            if reason:
+                self.tally.drop_kept(reason)
+                if reason is not Drop.REPEATED:  # a repeated query is none to count, but it came before the next one
+                    continue
             self.sessions_of_two += place == 1
-            if history or write_first:
+            if not reason and (history or write_first):
                 seconds = None if time == UNTIMED else time // 1000
                 writer.write(part, history, query, b"%b/%d" % (session.key, place), time=seconds)
             history.append(query)
@@ -270,11 +306,16 @@ class _Preparation:
             raise InputError(
                 f"{logs}: no rows; expected a search log, such as lines of user, time and query with tabs between"
             )
+        if tally.too_rare and not writer.stats["train"].examples:
+            raise InputError(
+                f"{logs}: no query is left to learn of {tally.rows:,} rows ({_reasons(tally)}); "
+                "lower --min-users or --min-count, or give more of the log"
+            )
         if not tally.kept:
             raise InputError(
                 f"{logs}: no query is left of {tally.rows:,} rows ({_reasons(tally)}); name the query's column"
             )
-        if self.known and not any(stats.pairs for stats in writer.stats.values()):
+        if self.known and not tally.too_rare and not any(stats.pairs for stats in writer.stats.values()):
             columns = self.layouts[0]["columns"]
             raise InputError(
                 f"{logs}: no session has two different queries, so there are no next queries to learn ({columns}); "
@@ -283,7 +324,7 @@ class _Preparation:
         if not any(stats.examples for stats in writer.stats.values()):
             raise InputError(f"{logs}: a log without sessions has first queries only; leave out --first-queries none")
 
-    def _stats(self, split: Split, writer: PartWriter) -> dict[str, Any]:
+    def _stats(self, split: Split, screening: ScreeningConfig, writer: PartWriter) -> dict[str, Any]:
         options, tally = self.options, self.tally
         parts = {part: vars(stats) for part, stats in writer.stats.items()}
         written = sum(stats.first_queries + stats.pairs for stats in writer.stats.values())
@@ -300,10 +341,12 @@ class _Preparation:
             "dropped": {str(reason): n for reason, n in sorted(tally.dropped.items())},
             "bad_lines": {str(reason): n for reason, n in sorted(tally.bad.items())},
             "queries": tally.kept,
+            "rare_share": self._rare_share(writer),
             "first_queries_left_out": tally.kept - written,
             "sessions": sum(stats.sessions for stats in writer.stats.values()),
             "sessions_of_two_or_more": self.sessions_of_two,
             "has_sessions": bool(self.known),
+            "has_users": bool(self.named),
             "split": how,
             "options": {
                 "gap_minutes": None if options.gap is None else options.gap / timedelta(minutes=1),
@@ -313,8 +356,14 @@ class _Preparation:
                 "max_chars": options.max_chars,
                 "seed": options.seed,
             },
+            "screening": asdict(screening) | {"keep_personal": list(screening.keep_personal)},
             "parts": parts,
         }
+
+    def _rare_share(self, writer: PartWriter) -> float:
+        """Return the share of the training part's requests that were left out because too few people made them."""
+        train = writer.stats["train"]
+        return self.tally.too_rare / max(1, self.tally.too_rare + train.first_queries + train.pairs)
 
     def _bar(self, total: int | None, label: str, unit: str) -> Any:
         return progress(total, label, unit=unit, quiet=self.options.quiet)

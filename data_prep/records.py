@@ -27,6 +27,8 @@ class Event(NamedTuple):
     time: int | None
     """Milliseconds since 1970 in UTC, or None where the log has no time."""
     query: str
+    user: str | None = None
+    """Who made it, where the identifier names a session and the log a user too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,33 +5,67 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from qac.data_prep.records import Event, Scope
 
 DEFAULT_GAP = timedelta(minutes=30)
 
-# A sort record: scope (1), identifier (20), time (15), position in the input (12), query, line break. Fixed widths make
-# byte order the order of (identifier, time, position).
+# A sort record: scope (1), identifier (20), time (15), position in the input (12), mark (1), query, line break. Fixed
+# widths make byte order the order of (identifier, time, position). The scope and the identifier's first ten characters
+# name a user, if there is one.
 _IDENTIFIER = slice(0, 21)
+_USER = slice(0, 11)
 _TIME = slice(21, 36)
 _SESSION = slice(0, 36)
-_QUERY = slice(48, -1)
+_MARK = 48
+_QUERY = slice(49, -1)
 # Keeps times before 1970 positive; the sum is 0 only for the first millisecond of year 1, so 0 can say "no time".
 _BIAS = 62_135_596_800_000
 UNTIMED = -_BIAS
+_ALONE = Scope.ALONE.encode()
 
 
-def encode(event: Event, query: str, position: int) -> bytes:
+class Row(NamedTuple):
+    """A sort record, taken apart."""
+
+    identifier: bytes
+    user: bytes
+    time: int
+    """Milliseconds since 1970, or UNTIMED."""
+    mark: int
+    query: bytes
+    """UTF-8."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody knows who asked."""
+        return self.user.startswith(_ALONE)
+
+
+def encode(event: Event, query: str, position: int, mark: str = " ") -> bytes:
     """Return the sort record of an event whose cleaned text is ``query`` and which is row ``position`` of the input.
 
-    Identifiers are hashed to 80 bits: fixed width, and no user id is ever written to disk.
+    Identifiers are hashed to 80 bits: fixed width, and no user id is ever written to disk. Where a log names users and
+    sessions, the first half is the user's: all of a user's sessions come together. ``mark``, one character, is kept.
     """
     if event.scope is Scope.ALONE:
         identifier = f"{position:020d}"
     else:
-        identifier = hashlib.blake2b(event.identifier.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+        identifier = _hash(event.identifier)
+        if event.user is not None:
+            identifier = _hash(event.user)[:10] + identifier[:10]
     time = 0 if event.time is None else event.time + _BIAS
-    return f"{event.scope}{identifier}{time:015d}{position:012d}{query}\n".encode()
+    return f"{event.scope}{identifier}{time:015d}{position:012d}{mark}{query}\n".encode()
+
+
+def _hash(identifier: str) -> str:
+    return hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def decode(record: bytes) -> Row:
+    """Return what a sort record says."""
+    return Row(record[_IDENTIFIER], record[_USER], int(record[_TIME]) - _BIAS, record[_MARK], record[_QUERY])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +79,12 @@ class Session:
     @property
     def alone(self) -> bool:
         """Whether the log knows nothing of who asked."""
-        return self.key.startswith(b"-")
+        return self.key.startswith(_ALONE)
+
+    @property
+    def user(self) -> bytes:
+        """Who asked; means nothing if ``alone``."""
+        return self.key[_USER]
 
 
 def cut(records: Iterable[bytes], gap: timedelta | None = None) -> Iterator[tuple[Session, int, bytes]]:

@@ -56,6 +56,12 @@ class RunSorter:
             self._spill()
         return self._merge([run for level in self._levels for run in level])
 
+    def discard(self) -> None:
+        """Forget all lines and remove their files."""
+        for run in (run for level in self._levels for run in level):
+            run.unlink()
+        self._rows, self._levels, self._count = [], [], 0
+
     def _spill(self) -> None:
         self._rows.sort()
         self._write(0, iter(self._rows))

@@ -20,6 +20,19 @@ class Drop(StrEnum):
     DUPLICATE = "same as the query before"
     NOBODY = "no user or session id"
     PREFIX = "prefix does not begin the query"
+    HALF_TYPED = "half typed"
+    PROGRAM = "user taken for a program"
+    FEW_USERS = "made by too few users"
+    FEW_TIMES = "made too few times"
+    REPEATED = "made more often by one user than counts"
+    URL = "personal: URL with a query or a token"
+    EMAIL = "personal: e-mail address"
+    IBAN = "personal: bank account (IBAN)"
+    CARD = "personal: card number"
+    SSN = "personal: social-security number"
+    IP = "personal: IP address"
+    PHONE = "personal: phone number"
+    DIGITS = "personal: long number"
 
 
 class Bad(StrEnum):
@@ -62,14 +75,19 @@ class Tally:
         """All rows that were read, whatever became of them."""
         return self.kept + self.dropped.total() + self.bad.total()
 
+    @property
+    def too_rare(self) -> int:
+        """Rows whose query was made too seldom, or by too few."""
+        return self.dropped[Drop.FEW_USERS] + self.dropped[Drop.FEW_TIMES]
+
     def drop(self, reason: Drop) -> None:
         """Count a row that gave no query."""
         self.dropped[reason] += 1
 
-    def drop_kept(self, reason: Drop) -> None:
-        """Count a row as dropped that had been counted as kept."""
-        self.kept -= 1
-        self.dropped[reason] += 1
+    def drop_kept(self, reason: Drop, rows: int = 1) -> None:
+        """Count rows as dropped that had been counted as kept."""
+        self.kept -= rows
+        self.dropped[reason] += rows
 
     def reject(self, where: str, reason: Bad, text: str) -> None:
         """Count an unreadable line; the first few of each kind are kept, shortened."""

@@ -17,6 +17,10 @@ Embedding = Literal["text", "pifa", "joint"]
 Loss = Literal["softmax", "hinge"]
 PrefixUse = Literal["constrain", "filter"]
 
+PersonalKind = Literal["url", "email", "iban", "card", "ssn", "ip", "phone", "digits"]
+PERSONAL_KINDS: Final[tuple[PersonalKind, ...]] = get_args(PersonalKind)
+"""Kinds of personal data, in the order in which they are looked for."""
+
 MAX_CHILDREN: Final = 1 << 16
 """Children of one node are numbered with 16 bits in the model."""
 
@@ -64,6 +68,55 @@ def with_settings(config: TrainingConfig, values: Mapping[str, Any]) -> Training
         inner = {path.partition(".")[2]: value for path, value in values.items() if path.startswith(f"{section}.")}
         changes[section] = replace(getattr(config, section), **inner)
     return replace(config, **changes)
+
+
+@dataclass(frozen=True)
+class ScreeningConfig:
+    """What of a log may become a suggestion: see docs/privacy.md, also for why the defaults are what they are."""
+
+    min_users: int | None = None
+    """So many different users made a query, or it is neither learned nor remembered. None: 3 where the log names users
+    or sessions, else 1."""
+    min_count: int = 1
+    """So many times it was made."""
+    per_user: int | None = 3
+    """A user's requests for one query count so often at most. None: all do."""
+    half_typed: float = 3.0
+    """Seconds. A query that the same user made longer within so many was not meant as one. 0: all were."""
+    max_per_minute: int | None = 30
+    max_per_day: int | None = 200
+    max_repeats: int | None = 100
+    """Who makes more queries than this within 60 seconds, or on a day (UTC), or so many of which more than half are one
+    and the same, is taken for a program and left out. None: nobody is."""
+    keep_personal: tuple[PersonalKind, ...] = ()
+    """Kinds of personal data that are left in."""
+
+    def __post_init__(self) -> None:
+        for name in ("min_users", "min_count", "per_user", "max_per_minute", "max_per_day", "max_repeats"):
+            if getattr(self, name) is not None:
+                _require(name, getattr(self, name), 1, 1 << 53)
+        _require("half_typed", self.half_typed, 0, 1e9)
+        for kind in self.keep_personal:
+            _require_choice("kind of personal data", kind, PERSONAL_KINDS)
+
+    def resolved_min_users(self, names_users: bool) -> int:
+        """Return ``min_users``, or what None stands for."""
+        return self.min_users or (MIN_USERS if names_users else 1)
+
+
+MIN_USERS: Final = 3
+"""Where the log names users."""
+
+UNSCREENED: Final = ScreeningConfig(
+    min_users=1,
+    per_user=None,
+    half_typed=0,
+    max_per_minute=None,
+    max_per_day=None,
+    max_repeats=None,
+    keep_personal=PERSONAL_KINDS,
+)
+"""Everything is let through: how systems are compared in the literature, and nothing to publish."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +210,15 @@ class PopularityConfig:
     """An example counts half for every so many seconds that it is older than the newest. None: age plays no part."""
     min_count: int = 0
     """Queries made fewer times, whenever that was, are not learned: neither proposed nor are their words used."""
+    rare: float = 0.0
+    """Share of the log's requests that preparation left out because too few people made them, 0 to 1: so likely are
+    queries that are none of those learned."""
 
     def __post_init__(self) -> None:
         if self.half_life is not None:
             _require("half_life", self.half_life, 1, math.inf)
         _require("min_count", self.min_count, 0, 1 << 53)
+        _require("rare", self.rare, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class LabelTable:
     """Shape (n,), positive: how often each was made."""
     new: float = 0.0
     """Chance that the next query is none of these, estimated by the share of queries that were made once (Turing's
-    estimate: Good, "The Population Frequencies of Species", 1953), or as often as the minimum count or less."""
+    estimate: Good, "The Population Frequencies of Species", 1953), or as often as the minimum count or less, or that
+    preparation left out as too rare."""
     left_out: int = 0
     """How many distinct queries were made fewer than ``min_count`` times."""
 
@@ -178,13 +179,13 @@ class QueryLog:
         kept = by_text[occurrences[by_text] >= popularity.min_count]
         if not kept.size:
             raise InputError(f"no query was made {popularity.min_count:,} times or more; lower --min-count")
-        total = float(occurrences.sum())
+        once = float(occurrences[occurrences <= max(1, popularity.min_count)].sum() / occurrences.sum())
         return LabelTable(
             [texts[i] for i in kept.tolist()],
             # As a model stores them, so that what is equal there is equal here.
             counts[kept].astype(np.float32).astype(np.float64),
             occurrences[kept],
-            new=float(occurrences[occurrences <= max(1, popularity.min_count)].sum()) / total,
+            new=popularity.rare + (1 - popularity.rare) * once,
             left_out=len(by_text) - len(kept),
         )
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qac._version import __version__
-from qac.config import TrainingConfig
+from qac.config import UNSCREENED, TrainingConfig
 from qac.errors import ModelError, OutputError
 from qac.modelfile import VERSION
 
@@ -119,6 +119,6 @@ def _train(path: Path, quiet: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="qac-sample-") as folder:
         log, data = Path(folder, "log.tsv"), Path(folder, "data")
         write_sample_log(log, quiet=quiet)
-        prepare([log], data, PrepOptions(split="100/0/0", quiet=quiet))
+        prepare([log], data, PrepOptions(split="100/0/0", screening=UNSCREENED, quiet=quiet))  # nobody's searches
         trained = train(normalize_examples(read_examples(data / "train.jsonl")), quiet=quiet)
     save_model(trained, path)

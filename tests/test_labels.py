@@ -82,6 +82,9 @@ def test_the_chance_of_a_new_query_is_that_of_queries_made_too_seldom():
     assert LabelTable.from_examples(examples).new == 0.2  # Turing's estimate
     # With a minimum of 2 those made once or twice are, by the same argument, one time short of it.
     assert LabelTable.from_examples(examples, PopularityConfig(min_count=2)).new == 0.4
+    assert (
+        LabelTable.from_examples(examples, PopularityConfig(min_count=2, rare=0.5)).new == 0.7
+    )  # and what was left out
 
 
 @pytest.mark.parametrize("options", [{"half_life": 0.5}, {"half_life": float("nan")}, {"min_count": -1}])

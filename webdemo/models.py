@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from qac._version import __version__
+from qac.blocklist import Blocklist
 from qac.completer import Completer
 from qac.completion import MAX_K, Completion
 from qac.config import ServerConfig
 from qac.errors import InputError, QacError
 from qac.explain import Explanation
 from qac.text import normalize_prefix
-from qac.webdemo.blocklist import Blocklist
 from qac.webdemo.highlight import Ranges, untyped
 from qac.webdemo.limits import CompletionRequest
 

@@ -49,6 +49,7 @@ class TsvReader:
         scope, keys = scope_and_keys(columns)
         key_columns = [columns[k] for k in keys]
         time_column, query_column = columns.get("time"), columns["query"]
+        user_column = columns.get("user") if scope is Scope.SESSION else None
         parse_time = self.options.parse_time()
         most, least = len(first[1]), max(columns.values()) + 1
         for number, fields in rows if header else chain((first,), rows):
@@ -67,7 +68,8 @@ class TsvReader:
                 tally.drop(Drop.NOBODY)
                 continue
             query = fields[query_column]
-            yield Event(scope, identifier, time, "" if query == self.no_query else query)
+            user = None if user_column is None else fields[user_column].strip() or None
+            yield Event(scope, identifier, time, "" if query == self.no_query else query, user)
 
 
 class CsvReader(TsvReader):

@@ -50,6 +50,7 @@ class JsonlReader:
                 identifier = json.dumps(
                     [_text(record[fields[k]]) for k in keys if record.get(fields[k]) not in (None, "")]
                 )
+                user = _text(record[fields["user"]]) if len(keys) == 2 and record.get(fields["user"]) else None
                 when = _text(record[fields["time"]]) if "time" in fields else None
             except (KeyError, ValueError):
                 tally.reject(f"{source.name}:{number}", Bad.FIELD, line)
@@ -62,7 +63,7 @@ class JsonlReader:
             if keys and identifier == "[]":
                 tally.drop(Drop.NOBODY)
                 continue
-            yield Event(scope, identifier, time, query)
+            yield Event(scope, identifier, time, query, user)
 
     def _choose(self, record: Mapping[str, Any], where: str) -> dict[str, str]:
         names = list(record)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qac.errors import InputError
 from qac.text import PROTOCOLS, Protocol
@@ -117,17 +117,48 @@ def text_protocol(asked: Protocol | None, examples: Path) -> Protocol:
     """
     if asked is not None:
         return asked
-    stats = examples.with_name("stats.json")
-    try:
-        value = json.loads(stats.read_text(encoding="utf-8"))["text"]
-    except (FileNotFoundError, NotADirectoryError):
-        return "default"
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise InputError(f"{stats} does not say how texts were cleaned ({e!r}); say it with --text") from e
+    stats = _statistics(examples)
+    value = "default" if stats is None else stats.get("text")
     for protocol in PROTOCOLS:
         if value == protocol:
             return protocol
-    raise InputError(f"{stats}: unknown clean-up {value!r:.60}; choose one with --text {'|'.join(PROTOCOLS)}")
+    raise InputError(
+        f"{_stats_path(examples)} does not say how texts were cleaned ({value!r:.60}); "
+        f"say it with --text {'|'.join(PROTOCOLS)}"
+    )
+
+
+def rare_share(examples: Path) -> float:
+    """Return the share of requests that preparation left out as too rare, by stats.json beside ``examples``, else 0.
+
+    Raises
+    ------
+    InputError
+        stats.json says something else.
+    """
+    value = (_statistics(examples) or {}).get("rare_share", 0.0)
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(
+            f'{_stats_path(examples)}: "rare_share" must be from 0 to 1, got {value!r:.60}; say it with --rare'
+        )
+    return float(value)
+
+
+def _stats_path(examples: Path) -> Path:
+    return examples.with_name("stats.json")
+
+
+def _statistics(examples: Path) -> dict[str, Any] | None:
+    """Return what preparation wrote beside ``examples``, None if it did not."""
+    path = _stats_path(examples)
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError) as e:
+        raise InputError(
+            f"{path} is not what `qac prep` writes ({e}); say what it should with --text, and in training with --rare"
+        ) from e
 
 
 def read_normalized(

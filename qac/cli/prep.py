@@ -3,9 +3,11 @@
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 from qac.cli.common import whole_number
+from qac.config import MIN_USERS, PERSONAL_KINDS, UNSCREENED, ScreeningConfig
 
 HELP = "turn search logs into examples: clean, cut into sessions, split into train, valid and test"
 
@@ -43,6 +45,9 @@ _ROLES = {
 _FORMATS = ("auto", "tsv", "csv", "jsonl", "queries", "aol", "amazonqac", "pairs", "clickstream", "trec")
 
 
+_ANY_NUMBER: dict[str, Any] = {"type": whole_number(1, words="all"), "metavar": "N"}
+
+
 def _minutes(text: str) -> float:
     try:
         value = float(text)
@@ -51,6 +56,24 @@ def _minutes(text: str) -> float:
     if not 0 <= value < 1e9:
         raise argparse.ArgumentTypeError("expected minutes, a number from 0")
     return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError("expected seconds, a number from 0")
+    return value
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(text.split(","))
+    unknown = [kind for kind in kinds if kind not in PERSONAL_KINDS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown kind {unknown[0]!r}; expected some of {','.join(PERSONAL_KINDS)}")
+    return kinds
 
 
 def _share(text: str) -> float:
@@ -140,6 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     examples.add_argument("--split-dates", metavar="V,T", help="instead: valid starts at date V, test at date T")
     examples.add_argument("--seed", type=int, default=0, metavar="N", help="seed of prefixes and split (default: 0)")
 
+    _add_screening(parser)
     parser.add_argument(
         "--max-bad-share",
         type=_share,
@@ -150,6 +174,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tmp", metavar="DIR", help="folder for temporary files (default: the output folder)")
     parser.add_argument("--json", action="store_true", help="print the statistics as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
+
+
+def _add_screening(parser: argparse.ArgumentParser) -> None:
+    default = ScreeningConfig()
+    group = parser.add_argument_group(
+        "safe suggestions",
+        "What is left out so that suggestions give nobody away; N is a number or all. docs/privacy.md says why.",
+    )
+
+    def add(flag: str, text: str, **options: Any) -> None:
+        group.add_argument(flag, default=argparse.SUPPRESS, help=text, **options)
+
+    add(
+        "--min-users",
+        f"train: different users, or sessions where the log names no users, that made a query (default: {MIN_USERS} "
+        "where the log names either)",
+        type=whole_number(1),
+        metavar="N",
+    )
+    add("--min-count", f"train: times it was made (default: {default.min_count})", type=whole_number(1), metavar="N")
+    add("--per-user", f"train: times that one user's count (default: {default.per_user})", **_ANY_NUMBER)
+    add(
+        "--half-typed",
+        f"drop queries that the same user made longer within S seconds (default: {default.half_typed:g}; 0: none)",
+        type=_seconds,
+        metavar="S",
+    )
+    add(
+        "--max-per-minute",
+        f"drop users who make more queries within a minute (default: {default.max_per_minute})",
+        **_ANY_NUMBER,
+    )
+    add("--max-per-day", f"or more on a day (default: {default.max_per_day})", **_ANY_NUMBER)
+    add(
+        "--max-repeats",
+        f"or more than this of which most are the same (default: {default.max_repeats})",
+        **_ANY_NUMBER,
+    )
+    add(
+        "--keep-personal",
+        f"keep queries with personal data: all kinds, or some of {','.join(PERSONAL_KINDS)}",
+        type=_kinds,
+        nargs="?",
+        const=PERSONAL_KINDS,
+        metavar="KINDS",
+    )
+    group.add_argument(
+        "--unscreened",
+        action="store_true",
+        help="leave nothing out but what other options here say: to compare systems, not to publish suggestions",
+    )
+
+
+def _screening(args: argparse.Namespace) -> ScreeningConfig:
+    given = {f.name: getattr(args, f.name) for f in fields(ScreeningConfig) if hasattr(args, f.name)}
+    return replace(UNSCREENED if args.unscreened else ScreeningConfig(), **given)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -173,6 +253,7 @@ def run(args: argparse.Namespace) -> int:
         split=args.split,
         split_dates=args.split_dates,
         seed=args.seed,
+        screening=_screening(args),
         max_bad_share=args.max_bad_share,
         tmp=args.tmp,
         quiet=args.quiet,
@@ -208,6 +289,8 @@ def _summary(stats: dict[str, Any], out: str) -> Iterator[str]:
         yield f"split by session start: valid from {split['valid_start']}, test from {split['test_start']}"
     else:
         yield f"split by hash, {split['ratios']}"
+    if not stats["has_users"] and stats["parts"]["train"]["examples"]:
+        yield "no users in this log: no query was left out for being rare (see --min-count, and docs/privacy.md)"
     if not stats["has_sessions"]:
         yield "no sessions in this log: every query stands alone, in all parts, with an empty previous query"
     empty = [part for part, n in stats["parts"].items() if not n["examples"]]

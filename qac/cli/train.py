@@ -7,12 +7,13 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from qac.cli.common import duration, format_duration, read_normalized, text_protocol, whole_number
+from qac.blocklist import AllowedExamples, Blocklist
+from qac.cli.common import duration, format_duration, rare_share, read_normalized, text_protocol, whole_number
 from qac.errors import InputError, UsageError
 from qac.text import PROTOCOLS
 
@@ -72,6 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="start from the settings of a preset, which other options change",
     )
+    parser.add_argument(
+        "--blocklist",
+        type=Path,
+        metavar="F",
+        help="leave out queries that this file forbids (as `qac serve --blocklist`, which is still needed there: "
+        "composed queries are new)",
+    )
     parser.add_argument("--threads", type=whole_number(1), help="threads to train with (default: all processors)")
     parser.add_argument("--json", action="store_true", help="print the closing summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bars and no summary")
@@ -107,6 +115,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "popularity.min_count",
         "leave out queries made fewer times: none is proposed, no word of theirs is used",
         type=whole_number(0),
+    )
+    _setting(
+        popularity,
+        "--rare",
+        "popularity.rare",
+        "share of requests that preparation left out because too few people made them",
+        type=float,
+        default="as stats.json beside TRAIN says, else 0",
     )
     _setting(
         popularity,
@@ -209,12 +225,13 @@ def run(args: argparse.Namespace) -> int:
     _check_paths(args)
     check_writable(args.out)
     # Before the work: what is wrong with them should not be said after it.
+    blocklist = Blocklist.read(args.blocklist) if args.blocklist else Blocklist()
     valid = list(read_normalized(args.valid, config.text, quiet=args.quiet)) if args.valid else []
     threads = args.threads or processors()
-    tuned = _tune(args, config, valid, threads) if args.tune else None
+    tuned = _tune(args, config, blocklist, valid, threads) if args.tune else None
     trained = tuned.model if tuned else None
     if trained is None:
-        with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        with _examples(args, config, blocklist) as examples:
             trained = train(
                 examples,
                 tuned.config if tuned else config,
@@ -240,6 +257,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"qac: there are no examples in {args.valid}; the model was not measured", file=sys.stderr)
     if tuned:
         options = ["qac", "train", str(args.examples), "--out", str(args.out), *_options(tuned.config, args.preset)]
+        options += ["--blocklist", str(args.blocklist)] if args.blocklist else []
         summary["tuning"] = {**tuned.to_json(), "command": shlex.join(options)}
     if args.json:
         print(json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False))
@@ -255,11 +273,22 @@ def _check_tuning(args: argparse.Namespace) -> None:
         raise UsageError("--tune-budget and --tune-trials bound the trials of --tune; add it or leave them out")
 
 
-def _tune(args: argparse.Namespace, config: TrainingConfig, valid: Sequence[Example], threads: int) -> Tuned:
+@contextmanager
+def _examples(
+    args: argparse.Namespace, config: TrainingConfig, blocklist: Blocklist
+) -> Generator[Iterable[Example], None, None]:
+    """Read the examples to train with, without those that are blocked."""
+    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+        yield AllowedExamples(examples, blocklist, config.text) if args.blocklist else examples
+
+
+def _tune(
+    args: argparse.Namespace, config: TrainingConfig, blocklist: Blocklist, valid: Sequence[Example], threads: int
+) -> Tuned:
     from qac.tuning import tune
 
     budget = args.tune_budget or (None if args.tune_trials else _TUNE_BUDGET)
-    with closing(read_normalized(args.examples, config.text, quiet=args.quiet)) as examples:
+    with _examples(args, config, blocklist) as examples:
         return tune(
             examples,
             valid,
@@ -276,9 +305,9 @@ def _check_paths(args: argparse.Namespace) -> None:
     """Refuse, before the work, what would make its result worthless or destroy its source."""
     if args.valid and not args.valid.is_file():
         raise InputError(f"there are no examples at {args.valid}; give the valid.jsonl that `qac prep` writes")
-    for source in (args.examples, args.valid):
+    for source in (args.examples, args.valid, args.blocklist):
         if source and source.exists() and args.out.exists() and source.samefile(args.out):
-            raise InputError(f"--out {args.out} is the file of examples itself; name another file for the model")
+            raise InputError(f"--out {args.out} is read, not written; name another file for the model")
     if args.tune and args.examples.exists() and args.valid.samefile(args.examples):
         raise InputError(f"--tune on {args.valid}, which is trained on, would pick what learns by heart; give others")
 
@@ -287,7 +316,10 @@ def _config(args: argparse.Namespace) -> TrainingConfig:
     from qac.config import with_settings
 
     given = {name.removeprefix(_SETTING): value for name, value in vars(args).items() if name.startswith(_SETTING)}
-    return with_settings(_start(args.preset), {"text": text_protocol(args.text, args.examples), **given})
+    given["text"] = text_protocol(args.text, args.examples)
+    if "popularity.rare" not in given:
+        given["popularity.rare"] = rare_share(args.examples)
+    return with_settings(_start(args.preset), given)
 
 
 def _start(preset: str | None) -> TrainingConfig:

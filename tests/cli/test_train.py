@@ -169,6 +169,26 @@ def test_the_clean_up_is_that_of_the_preparation(call_qac, tmp_path):
     assert "e bay" in completer
 
 
+def test_how_much_preparation_left_out_is_known_from_it(call_qac, example_file, tmp_path):
+    examples, stats = tmp_path / "train.jsonl", tmp_path / "stats.json"
+    examples.write_bytes(example_file.read_bytes())
+
+    def rare(*options):
+        done = call_qac("train", examples, "--out", tmp_path / "m.qac", *options)
+        return load_model(tmp_path / "m.qac").meta["config"]["popularity"]["rare"] if not done.status else done.err
+
+    assert rare() == 0
+    stats.write_text('{"text": "default"}', encoding="utf-8")  # of an earlier version
+    assert rare() == 0
+    stats.write_text('{"text": "default", "rare_share": 0.25}', encoding="utf-8")
+    assert rare() == 0.25
+    assert rare("--rare", "0.5") == 0.5
+    for wrong in ('{"text": "default", "rare_share": 2}', '{"text": "default", "rare_share": "x"}', "["):
+        stats.write_text(wrong, encoding="utf-8")
+        assert "--rare" in rare()
+        assert rare("--text", "default", "--rare", "0.5") == 0.5
+
+
 def test_a_log_of_single_queries(call_qac, tmp_path):
     (tmp_path / "train.jsonl").write_text('{"next_query": "a"}\n{"next_query": "b", "count": 3}\n', encoding="utf-8")
     done = call_qac("train", tmp_path / "train.jsonl", "--out", tmp_path / "m.qac")
@@ -221,7 +241,7 @@ def test_a_half_life_and_a_minimum_count(call_qac, timed_file, tmp_path):
     assert texts == ["phone", "nikon", "nokia"]
     assert "queries left out, made fewer times than --min-count: 1" in done.out
     config = load_model(tmp_path / "m.qac").meta["config"]
-    assert config["popularity"] == {"half_life": 5400.0, "min_count": 2}
+    assert config["popularity"] == {"half_life": 5400.0, "min_count": 2, "rare": 0.0}
 
 
 def test_a_half_life_needs_times_and_leaves_the_old_model(train):
@@ -387,7 +407,7 @@ def test_the_examples_are_not_overwritten_with_the_model(call_qac, example_file,
     for out in (examples, valid, link):
         done = call_qac("train", examples, "--valid", valid, "--out", out)
         assert (done.status, done.err.count("\n")) == (1, 1)
-        assert "is the file of examples itself" in done.err
+        assert "is read, not written" in done.err
     assert examples.read_bytes() == valid.read_bytes() == example_file.read_bytes()
 
 
@@ -461,3 +481,25 @@ def test_an_interrupt_while_learning_leaves_nothing_behind(tmp_path, old):
     assert names(tmp_path) == before
     if old:
         assert model.read_bytes() == old
+
+
+def test_what_is_blocked_is_not_in_the_model(train, tmp_path):
+    blocklist = tmp_path / "block.txt"
+    blocklist.write_text("New  York\nword: nikon\nre: ^nike$\n", encoding="utf-8")
+    done, path = train("--blocklist", blocklist, "--quiet")
+    assert (done.status, done.err) == (0, "")
+    completer = Completer.load(path)
+    known = {c.text for c in completer.complete("n", k=100) if c.source == "index"}
+    assert {"new york hotels", "nike air", "new balance"} <= known
+    assert not known & {"new york", "nike"}
+    everything = {c.text for first in "abcdefghijklmnopqrstuvwxyz" for c in completer.complete(first, k=100)}
+    assert not [text for text in everything if "nikon" in text]
+
+
+def test_a_blocklist_that_cannot_be_used_stops_training_before_the_work(train, tmp_path):
+    blocklist = tmp_path / "block.txt"
+    blocklist.write_text("re: (\n", encoding="utf-8")
+    done, path = train("--blocklist", blocklist)
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert f"{blocklist}:1" in done.err
+    assert not path.exists()

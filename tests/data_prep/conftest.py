@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from qac.config import UNSCREENED
 from qac.data_prep import PrepOptions, prepare
 
 Parts = dict[str, list[dict[str, Any]]]
@@ -26,11 +27,11 @@ def log(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def prep(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], Parts]]:
-    """Prepare logs; return the statistics and the examples of each part."""
+    """Prepare logs, unscreened unless it is said how; return the statistics and the examples of each part."""
 
     def run(*logs: str, **options: Any) -> tuple[dict[str, Any], Parts]:
         out = tmp_path / "out"
-        stats = prepare(logs, out, PrepOptions(**options))
+        stats = prepare(logs, out, PrepOptions(**{"screening": UNSCREENED, **options}))
         assert stats == json.loads((out / "stats.json").read_text())
         parts = {}
         for part in ("train", "valid", "test"):

@@ -18,7 +18,7 @@ from qac.data_prep.output import StagedFolder
 from qac.errors import InputError, OutputError
 
 Log = Callable[..., str]
-SOUND = "u\t0\ta\nu\t1\tb\n"
+SOUND = "".join(f"{user}\t0\ta\n{user}\t1\tb\n" for user in "uvw")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -221,5 +221,5 @@ def test_a_pipe_whose_writer_vanishes_ends_the_log(tmp_path: Path) -> None:
     writer.start()
     stats = prepare([fifo], tmp_path / "out", PrepOptions(max_bad_share=0.5))
     writer.join()
-    assert stats["queries"] == 2
+    assert stats["queries"] == 6
     assert stats["bad_lines"] == {"wrong number of columns": 1}

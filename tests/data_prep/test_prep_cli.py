@@ -30,7 +30,7 @@ def test_summary_says_what_was_kept_and_what_was_not(
     log: Log, tmp_path: Path, qac_prep: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "out")
-    assert qac_prep(log(SOUND), "--out", out) == 0
+    assert qac_prep(log(SOUND), "--out", out, "--min-users", "1") == 0
     printed = capsys.readouterr()
     assert printed.err == ""  # no bar where nobody looks
     lines = [" ".join(line.split()) for line in printed.out.splitlines()]
@@ -70,7 +70,8 @@ def test_every_option_arrives(
     arguments = (
         "--format csv --delimiter ; --time 1 --user 2 --query 3 --time-format YYMMDDhhmmss --encoding latin-1 --gap 5 "
         "--text alnum --max-chars 9 --history all --prefixes 2 --first-queries all --split-by time --split 1/1/2 "
-        "--seed 3 --max-bad-share 0"
+        "--seed 3 --max-bad-share 0 --unscreened --min-count 2 --per-user all --half-typed 0.5 --max-per-minute 4 "
+        "--max-per-day 50 --max-repeats 60 --keep-personal ip,digits"
     )
     assert qac_prep(path, "--out", str(tmp_path / "out"), "--tmp", str(tmp_path), "--json", *arguments.split()) == 0
     stats = json.loads(capsys.readouterr().out)
@@ -82,6 +83,17 @@ def test_every_option_arrives(
         "max_chars": 9,
         "seed": 3,
     }
+    assert stats["screening"] == {
+        "min_users": 1,
+        "min_count": 2,
+        "per_user": None,
+        "half_typed": 0.5,
+        "max_per_minute": 4,
+        "max_per_day": 50,
+        "max_repeats": 60,
+        "keep_personal": ["ip", "digits"],
+    }
+    assert stats["dropped"] == {"made too few times": 5}  # q0 to q4, of the training part
     assert stats["text"] == "alnum"
     assert [stats["parts"][p]["sessions"] for p in ("train", "valid", "test")] == [5, 5, 10]
     assert stats["parts"]["test"]["examples"] == 40
@@ -99,6 +111,10 @@ def test_every_option_arrives(
         ["--delimiter", "ab"],
         ["--format", "xls"],
         ["--max-chars", "0"],
+        ["--min-users", "0"],
+        ["--min-users", "all"],
+        ["--half-typed", "-1"],
+        ["--keep-personal", "email,name"],
     ],
 )
 def test_wrong_usage(qac_prep: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:

@@ -262,7 +262,9 @@ def test_same_input_same_bytes(log: Log, tmp_path: Path, monkeypatch: pytest.Mon
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\n", b"\t")), max_size=20))
 def test_any_bytes_are_all_accounted_for(tmp_path: Path, rows: list[bytes]) -> None:
-    good = [b"u\t0\tfirst", b"u\t1\tsecond"]
+    good = [
+        b"%b\t%d\t%b" % (user, i, query) for user in (b"u", b"v", b"w") for i, query in enumerate((b"first", b"second"))
+    ]
     path = tmp_path / "log.tsv"
     path.write_bytes(b"\n".join([*good, *rows]).replace(b"\0", b"0"))
     stats = prepare([path], tmp_path / "out", PrepOptions(format="tsv", max_bad_share=1))

@@ -40,7 +40,9 @@ def test_prep_reads_what_was_recorded(make_client, tmp_path, call_qac):
             session = client.post("/api/v1/accept", json={"query": query, "session": session}).get_json()["session"]
     client.application.extensions["qac"].recorder.close()
     (path,) = (tmp_path / "r").iterdir()
-    done = call_qac("prep", path, "--out", tmp_path / "data", "--split", "100/0/0", "--json", "--quiet")
+    done = call_qac(
+        "prep", path, "--out", tmp_path / "data", "--split", "100/0/0", "--half-typed", "0", "--json", "--quiet"
+    )
     stats = done.json()
     assert (stats["rows"], stats["sessions"], stats["bad_lines"]) == (9, 3, {})
     examples = [json.loads(line) for line in (tmp_path / "data/train.jsonl").read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""What must never be suggested: a file of one rule per line, that may be edited while the server runs.
+"""What must never be suggested: a file of one rule per line, for training and for the running server.
 
 A line is one of
 
@@ -14,12 +14,15 @@ references nor look-around (https://github.com/google/re2/wiki/Syntax).
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from qac.errors import InputError
+from qac.examples import Example
 from qac.text import PROTOCOLS, Protocol, normalize
 
 MAX_BYTES: Final = 16 << 20
@@ -27,6 +30,8 @@ MAX_EXPRESSIONS: Final = 200
 MAX_EXPRESSION_CHARS: Final = 1000
 _MEMORY: Final = 256 << 10
 """Bytes that RE2 may use for an expression; a larger one is refused."""
+_REMEMBERED: Final = 1 << 16
+"""Verdicts kept while examples are read: most queries come again."""
 
 
 class Blocklist:
@@ -102,6 +107,20 @@ class Blocklist:
             for n in range(1, min(self._longest, len(words)) + 1)
             for i in range(len(words) - n + 1)
         )
+
+
+class AllowedExamples:
+    """Normalised examples without what ``blocklist`` forbids, be it a next query or an earlier one."""
+
+    def __init__(self, examples: Iterable[Example], blocklist: Blocklist, protocol: Protocol) -> None:
+        self._examples = examples
+        self._blocks = functools.lru_cache(_REMEMBERED)(lambda text: blocklist.blocks(text, protocol))
+
+    def __iter__(self) -> Iterator[Example]:
+        for example in self._examples:
+            if not self._blocks(example.next_query):
+                earlier = tuple(q for q in example.prev_queries if not self._blocks(q))
+                yield example if earlier == example.prev_queries else replace(example, prev_queries=earlier)
 
 
 def _words(text: str) -> tuple[str, ...]:

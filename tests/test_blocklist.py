@@ -2,8 +2,9 @@ import time
 
 import pytest
 
+from qac.blocklist import MAX_EXPRESSION_CHARS, MAX_EXPRESSIONS, AllowedExamples, Blocklist
 from qac.errors import InputError
-from qac.webdemo.blocklist import MAX_EXPRESSION_CHARS, MAX_EXPRESSIONS, Blocklist
+from qac.examples import Example
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,15 @@ def test_files(tmp_path):
         f.truncate((16 << 20) + 1)
     with pytest.raises(InputError, match="larger than 16 MiB"):
         Blocklist.read(path)
+
+
+def test_examples_without_what_is_blocked():
+    examples = [
+        Example(("a", "bad word", "b"), "c", "c", 2.0, time=5, session=7),
+        Example(("a",), "b", "bad word"),
+        Example(("bad word",), "d", "d"),
+        Example((), "bad", "bad"),
+    ]
+    allowed = AllowedExamples(examples, Blocklist(["bad word"]), "default")
+    expected = [Example(("a", "b"), "c", "c", 2.0, time=5, session=7), Example((), "d", "d"), examples[3]]
+    assert list(allowed) == list(allowed) == expected
