@@ -139,15 +139,15 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
         and np.array_equal(before[links], shorter[before[symbols:contexts]]),
         "an n-gram's link does not lead to the one without its first symbol",
     )
-    # What a context's n-grams have, and of the rest the back-off: 1. Of n-grams that may have children the shorter ones are
-    # known; eight bits are right to a few hundredths.
+    # What a context's n-grams have, and of the rest the back-off: 1. Of n-grams that may have children the shorter ones
+    # are known; eight bits are right to a few hundredths.
     inner = contexts - symbols
     known = np.concatenate([g.unigram, [0.0], probability])
     beyond = known[g.shorter] if g.order > 2 else np.empty(0)
     taken = np.bincount(follows[:inner], probability[:inner] - backoff[follows[:inner]] * beyond, contexts)
     whole = np.unique(follows[:inner])
     require(
-        bool(np.allclose(taken[whole], (1 - backoff[whole]) , rtol=0, atol=0.05)),
+        bool(np.allclose(taken[whole], (1 - backoff[whole]), rtol=0, atol=0.05)),
         "the shares of what follows a context do not sum to 1",
     )
 

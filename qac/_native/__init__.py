@@ -55,7 +55,6 @@ from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, enco
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
-    "LABEL_BLOCK",
     "CHILD_LABEL",
     "COMPOSE",
     "COMPOSED",
@@ -65,6 +64,7 @@ __all__ = [
     "F64",
     "I8",
     "INDEX",
+    "LABEL_BLOCK",
     "MAX_AGE",
     "MAX_K",
     "MAX_LABEL_BYTES",
@@ -111,10 +111,10 @@ __all__ = [
     "decode_label",
     "encode_labels",
     "encode_rows",
+    "plain_strings",
     "terms",
     "train",
     "vectorize",
-    "plain_strings",
     "word_keys",
     "words",
 ]

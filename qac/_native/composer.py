@@ -12,7 +12,6 @@ import numpy.typing as npt
 from qac._native.base import F32, F64, U8, U32, pointer
 from qac._native.features import keys_fields
 
-
 SymbolArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 

@@ -20,7 +20,6 @@ from qac._native.base import (
     MAX_TERMS,
     NO_ID,
     U8,
-    U64,
     check,
     pointer,
 )

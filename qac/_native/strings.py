@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qac._native._core import ffi, lib
-from qac._native.base import MAX_LABEL_BYTES, U8, U32, U64, check, join, pointer
+from qac._native.base import MAX_LABEL_BYTES, U8, U32, check, join, pointer
 from qac._native.features import build_keys
-
 
 LABEL_BLOCK = np.dtype([("begin", "<u8"), ("head", "<u8")])
 """``qac_label_block``."""

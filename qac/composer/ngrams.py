@@ -7,9 +7,9 @@ that sets free goes to the next lower order:
 
     P(w | h) = max(c(h w) - D, 0) / c(h) + backoff(h) P(w | h without its first symbol)
 
-Of each n-gram the whole sum is kept, and of each context the back-off: a look-up ends at the longest context that has the
-symbol. Both are kept in eight bits, as the mean of the values in one of 256 equal steps of their logarithms (as in KenLM:
-Heafield 2011, section 3.4, which has equal numbers of values in each step).
+Of each n-gram the whole sum is kept, and of each context the back-off: a look-up ends at the longest context that has
+the symbol. Both are kept in eight bits, as the mean of the values in one of 256 equal steps of their logarithms (as in
+KenLM: Heafield 2011, section 3.4, which has equal numbers of values in each step).
 
 The same code serves words in queries and characters in words.
 """

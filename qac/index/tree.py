@@ -172,7 +172,7 @@ class TreeBuilder:
                 node=np.array(self.nodes, dtype=_native.NODE),
                 children=np.array(self.children, dtype=np.uint32),
                 members=np.concatenate(self.members) if self.members else np.empty(0, np.uint32),
-                labels=n,
+                labels=len(self.weights),
                 weight=self.weights,
             )
         )
