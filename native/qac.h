@@ -419,6 +419,14 @@ int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefi
                  size_t session_len, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
                  char *text, size_t text_size);
 
+/* Completes requests one after another. texts: prefix and session of each, the prefix of request i ending at end[2 i] and
+ * its session at end[2 i + 1]. answers: room for k of each request, those of request i from i * k on; n: their numbers,
+ * room for all requests. text: the answers' strings, room for those of one request at least and at most 4 GiB; requests
+ * for whose strings the rest may be too small are left. Sets *done to how many were answered. */
+int qac_complete_batch(const qac_model *model, qac_scratch *scratch, const char *texts, const uint64_t *end,
+                       uint64_t requests, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
+                       char *text, size_t text_size, uint64_t *done);
+
 /* The label range [*lo, *hi) of those that start with prefix. */
 int qac_prefix_range(const qac_model *model, const char *prefix, size_t prefix_len, uint32_t *lo, uint32_t *hi);
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from qac._native import COMPOSE, COMPOSED, CORRECT, CORRECTED, INDEX, RECALLED, NativeError
 from qac.completion import Completion, check_k
@@ -15,6 +18,20 @@ from qac.model import LoadedModel, load_model
 from qac.text import Protocol, normalize, normalize_prefix
 
 _SOURCES: Final = {INDEX: "index", COMPOSED: "composed", CORRECTED: "corrected", RECALLED: "session"}
+_SOURCE_NAMES: Final = np.array([_SOURCES[i] for i in range(len(_SOURCES))])
+
+
+class CompletionArrays(NamedTuple):
+    """The completions of many requests, best first: row i is request i's."""
+
+    text: npt.NDArray[np.object_]
+    """Shape (requests, k), str; empty behind the last completion."""
+    score: npt.NDArray[np.float64]
+    """Shape (requests, k); 0 behind the last completion."""
+    source: npt.NDArray[np.str_]
+    """Shape (requests, k); as :attr:`qac.completion.Completion.source`."""
+    number: npt.NDArray[np.uint32]
+    """Shape (requests,): how many completions there are."""
 
 
 class Completer:
@@ -113,7 +130,50 @@ class Completer:
             found = self._native.complete(typed, self._session(prev), k, self._beam, self._options)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return [Completion(text, score, _SOURCES[source]) for text, score, source, *_ in found]
+        return [Completion(text, score, _SOURCES[source]) for text, source, score in found]
+
+    def complete_batch(
+        self, prefixes: Sequence[str], prevs: Sequence[str | Sequence[str]] | None = None, k: int = 10
+    ) -> CompletionArrays:
+        """Answer many requests, as :meth:`complete` does each, several times as fast.
+
+        Parameters
+        ----------
+        prefixes : sequence of str
+            A list, or an array.
+        prevs : sequence of str or sequences of str
+            Of each request the session's earlier queries, oldest first, or just the last one. None: no sessions.
+        k : int
+            From 1 to 1000.
+
+        Raises
+        ------
+        InputError
+            ``k`` is out of range.
+        UsageError
+            There are not as many sessions as prefixes.
+        ModelError
+            As of :meth:`complete`.
+        """
+        check_k(k)
+        if prevs is not None and len(prevs) != len(prefixes):
+            raise UsageError(f"as many sessions as prefixes, please: got {len(prevs):,} and {len(prefixes):,}")
+        requests: list[str] = []
+        for i, prefix in enumerate(prefixes):
+            requests += (normalize_prefix(prefix, self._protocol), self._session_text(prevs[i]) if prevs else "")
+        text = np.full((len(prefixes), k), "", object)
+        score, source = np.zeros((len(prefixes), k)), np.zeros((len(prefixes), k), np.uint8)
+        number, at = np.zeros(len(prefixes), np.uint32), 0
+        try:
+            for answers, numbers, texts in self._native.complete_batch(requests, k, self._beam, self._options):
+                rows = slice(at, at + len(numbers))
+                score[rows], source[rows], number[rows] = answers["score"], answers["source"], numbers
+                given = np.arange(k) < numbers[:, None]
+                text[rows][given] = _cut(texts, answers["begin"][given].tolist(), answers["end"][given].tolist())
+                at += len(numbers)
+        except (NativeError, UnicodeDecodeError) as e:
+            raise self._damaged(e) from e
+        return CompletionArrays(text, score, _SOURCE_NAMES[source], number)
 
     def explain(self, prefix: str, prev: str | Sequence[str], text: str, k: int = 10) -> Explanation:
         """Return why the completion ``text`` is scored as it is: the path through the tree and what pushed it.
@@ -146,10 +206,12 @@ class Completer:
         return ModelError(f"{self._model.file.path} is damaged ({error}); run `qac verify`, copy or train it anew")
 
     def _session(self, prev: str | Sequence[str]) -> bytes:
+        return self._session_text(prev).encode("utf-8")
+
+    def _session_text(self, prev: str | Sequence[str]) -> str:
         if isinstance(prev, str):
-            return normalize(prev, self._protocol).encode("utf-8")
-        texts = (normalize(q, self._protocol) for q in prev)
-        return "\n".join(t for t in texts if t).encode("utf-8")
+            return normalize(prev, self._protocol)
+        return "\n".join(filter(None, [normalize(q, self._protocol) for q in prev]))
 
     def __len__(self) -> int:
         """Return the number of queries that it knows."""
@@ -180,6 +242,14 @@ class Completer:
             "weights": meta["weights"],
             "config": meta["config"],
         }
+
+
+def _cut(texts: bytes, begins: list[int], ends: list[int]) -> list[str]:
+    """Return the pieces of ``texts``, places given in bytes."""
+    plain = texts.decode()
+    if len(plain) == len(texts):  # ASCII: characters are bytes
+        return [plain[i:j] for i, j in zip(begins, ends, strict=True)]
+    return [texts[i:j].decode() for i, j in zip(begins, ends, strict=True)]
 
 
 def default_model_path() -> Path:

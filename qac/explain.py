@@ -86,13 +86,13 @@ def explain(
 ) -> Explanation | None:
     """Return why ``text`` is scored as it is; None where it is no answer to the request."""
     for n in (k, MAX_K):
-        found = model.native.complete(prefix, session, n, beam, options)
+        found = model.native.complete_in_detail(prefix, session, n, beam, options)
         answer = next((a for a in found if a[0] == text), None)
         if answer:
             break
     else:
         return None
-    _, score, source, meant, composed, recalled = answer
+    _, source, meant, score, composed, recalled = answer
     if source == CORRECTED:
         prefix = text.encode("utf-8")[:meant]
     corrected = prefix.decode("utf-8") if source == CORRECTED else None

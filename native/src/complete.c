@@ -465,3 +465,32 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
     }
     return status;
 }
+
+int qac_complete_batch(const qac_model *m, qac_scratch *s, const char *texts, const uint64_t *end, uint64_t requests,
+                       uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n, char *text,
+                       size_t text_size, uint64_t *done)
+{
+    const size_t longest = (size_t)QAC_MAX_LABEL + QAC_MAX_COMPOSED; /* more than any answer has */
+    size_t used = 0;
+    for (*done = 0; *done < requests; ++*done) {
+        const uint64_t i = *done, begin = i ? end[2 * i - 1] : 0, middle = end[2 * i];
+        if (middle < begin || end[2 * i + 1] < middle)
+            return QAC_EINVAL;
+        /* What has room for the longest answers has room for these; else the caller makes some. */
+        if (i > 0 && (text_size - used) / k < longest)
+            return QAC_OK;
+        qac_answer *its = answers + i * k;
+        const int status = qac_complete(m, s, texts + begin, (size_t)(middle - begin), texts + middle,
+                                        (size_t)(end[2 * i + 1] - middle), k, beam, options, its, &n[i], text + used,
+                                        text_size - used);
+        if (status)
+            return status;
+        const size_t bytes = n[i] ? its[n[i] - 1].end : 0;
+        for (uint32_t a = 0; a < n[i]; a++) {
+            its[a].begin += (uint32_t)used;
+            its[a].end += (uint32_t)used;
+        }
+        used += bytes;
+    }
+    return QAC_OK;
+}

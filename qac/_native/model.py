@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -21,6 +21,7 @@ from qac._native.base import (
     NO_ID,
     U8,
     check,
+    join,
     pointer,
 )
 from qac._native.composer import ComposerArrays, composer_fields
@@ -85,8 +86,20 @@ class Step:
 
 
 # `qac_answer`: reading all at once is several times faster than field by field.
-_ANSWER: Final = struct.Struct("<IIIII4xddd")
-assert _ANSWER.size == ffi.sizeof("qac_answer")
+_ANSWER: Final = struct.Struct("<4xIIII4xddd")
+_ANSWER_IN_SHORT: Final = struct.Struct("<4xIII8xd16x")
+ANSWER: Final = np.dtype(
+    {
+        "names": ["begin", "end", "source", "score"],
+        "formats": ["<u4", "<u4", "<u4", "<f8"],
+        "offsets": [4, 8, 12, 24],
+        "itemsize": ffi.sizeof("qac_answer"),
+    }
+)
+"""What a batch gives of each answer; ``begin`` and ``end`` are bytes of the text."""
+assert _ANSWER.size == _ANSWER_IN_SHORT.size == ffi.sizeof("qac_answer")
+_BATCH: Final = 1024
+"""Requests in one call."""
 
 
 class _Buffers:
@@ -168,13 +181,25 @@ class Model:
 
     def complete(
         self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
-    ) -> list[tuple[str, float, int, int, float, float]]:
-        """Return up to ``k`` answers, best first.
+    ) -> list[tuple[str, int, float]]:
+        """Return up to ``k`` answers, best first: text, source, score. ``options``: COMPOSE, CORRECT or both."""
+        found, text = self._ask(prefix, session, k, beam, options)
+        plain = text.decode()
+        if len(plain) == len(text):  # ASCII: characters are bytes
+            return [(plain[i:j], source, p) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
+        return [(text[i:j].decode(), source, p) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
 
-        Each is its text, its score, its source, how many bytes of the text the prefix stands for, how much of the score
-        is the composer's, and how much is there because the session asked it before. ``options``: COMPOSE, CORRECT or
-        both.
+    def complete_in_detail(
+        self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
+    ) -> list[tuple[str, int, int, float, float, float]]:
+        """Return as :meth:`complete` text, source, how many bytes of the text the prefix stands for, and the score.
+
+        Then how much of it is the composer's, and how much is there because the session asked it before.
         """
+        found, text = self._ask(prefix, session, k, beam, options)
+        return [(text[begin:end].decode(), *rest) for begin, end, *rest in _ANSWER.iter_unpack(found)]
+
+    def _ask(self, prefix: bytes, session: bytes, k: int, beam: int, options: int) -> tuple[bytes, bytes]:
         b = self._buffers(k)
         code = lib.qac_complete(
             self._handle,
@@ -195,13 +220,44 @@ class Model:
             check(code)
         n = b.n[0]
         if not n:
-            return []
-        answers = b.answers_view[: n * _ANSWER.size]
-        text = b.view[: answers_end(b.answers, n)]
-        return [
-            (text[begin:end].decode(), score, source, meant, composed, recalled)
-            for _, begin, end, source, meant, score, composed, recalled in _ANSWER.iter_unpack(answers)
-        ]
+            return b"", b""
+        return b.answers_view[: n * _ANSWER.size], b.view[: b.answers[n - 1].end]
+
+    def complete_batch(
+        self, requests: Sequence[str], k: int, beam: int, options: int = 0
+    ) -> Iterator[tuple[npt.NDArray[np.void], U32, bytes]]:
+        """Yield for some requests after others their answers, shape (requests, k), their numbers and the texts.
+
+        ``requests``: a prefix, its session, the next prefix, and so on. The answers have dtype :data:`ANSWER`.
+        """
+        scratch, done = self._buffers(1).scratch, ffi.new("uint64_t *")
+        at = 0
+        while at < len(requests):
+            texts, ends = join(requests[at : at + 2 * _BATCH])
+            n = len(ends) // 2
+            answers, numbers = np.zeros((n, k), ANSWER), np.zeros(n, np.uint32)
+            text = np.empty(max(n * k * 64, 2 * k * (MAX_LABEL_BYTES + lib.QAC_MAX_COMPOSED)), np.uint8)
+            check(
+                lib.qac_complete_batch(
+                    self._handle,
+                    scratch,
+                    texts,
+                    pointer("uint64_t[]", ends),
+                    n,
+                    k,
+                    beam,
+                    options,
+                    ffi.from_buffer("qac_answer[]", answers, require_writable=True),
+                    ffi.from_buffer("uint32_t[]", numbers, require_writable=True),
+                    ffi.from_buffer("char[]", text, require_writable=True),
+                    len(text),
+                    done,
+                )
+            )
+            answered = done[0]
+            used = int(answers["end"][:answered].max(initial=0))
+            yield answers[:answered], numbers[:answered], text[:used].tobytes()
+            at += 2 * answered
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
         """Return the label range ``(lo, hi)`` of a prefix."""
@@ -261,9 +317,3 @@ class Model:
                 for s in (steps[i] for i in range(n_steps[0]))
             ],
         )
-
-
-def answers_end(answers: Any, n: int) -> int:
-    """Return how many bytes of the text buffer ``n`` answers use."""
-    end: int = answers[n - 1].end
-    return end
