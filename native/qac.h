@@ -268,7 +268,7 @@ typedef struct {
     uint64_t blocks;
 } qac_rows;
 
-enum { QAC_ROW_BLOCK = 64 };
+enum { QAC_ROW_BLOCK = 96 };
 
 /* Bytes that the stream of so many rows and entries needs at most. */
 uint64_t qac_rows_bound(uint64_t rows, uint64_t entries);

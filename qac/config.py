@@ -165,7 +165,7 @@ class RankerConfig:
     """Learning stops when one pass gains less than this share of the loss; with hinge, when the gradients of the dual
     differ by no more than this."""
     max_passes: int = 60
-    prune: float = 0.1
+    prune: float = 0.3
     """Weights smaller than this in absolute value are left out."""
     positive_cost: float = 1.0
     negative_cost: float = 1.0
@@ -228,8 +228,9 @@ class ComposerConfig:
     enabled: bool = True
     order: int = 3
     """Longest n-gram of words."""
-    character_order: int = 7
-    """Longest n-gram of characters."""
+    character_order: int | None = None
+    """Longest n-gram of characters. None: 7 where characters have a say in every word that is typed, else 5: then they
+    only tell words that nobody wrote before, and longer ones gain nothing."""
     spelling: float | None = None
     """How much characters count beside words for the word being typed, 0 to 1. None: by how likely new queries are."""
     count_cap: int = 3
@@ -248,7 +249,8 @@ class ComposerConfig:
 
     def __post_init__(self) -> None:
         _require("order", self.order, 2, 8)
-        _require("character_order", self.character_order, 2, 8)
+        if self.character_order is not None:
+            _require("character_order", self.character_order, 2, 8)
         _require("count_cap", self.count_cap, 1, 1 << 20)
         for name in ("share", "spelling"):
             if getattr(self, name) is not None:

@@ -20,6 +20,7 @@ from qac._native.base import (
     MAX_TERMS,
     NO_ID,
     U8,
+    U32,
     check,
     join,
     pointer,

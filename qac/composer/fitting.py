@@ -57,7 +57,9 @@ def fit_composer(
         tokens, ends, np.minimum(np.floor(labels.occurrences), config.count_cap).clip(1), len(words), config.order
     )
     alphabet, characters, text_ends = _spell([labels.texts[i] for i in _telling(tokens, ends)])
-    character = fit_ngrams(characters, text_ends, np.ones(len(text_ends)), len(alphabet), config.character_order)
+    spelling = _spelling(labels.new) if config.spelling is None else config.spelling
+    character_order = config.character_order or (7 if spelling > 0 else 5)
+    character = fit_ngrams(characters, text_ends, np.ones(len(text_ends)), len(alphabet), character_order)
     association_end, association, association_weight = _associations(
         words, labels, tokens, ends, sessions, led_to, config
     )
@@ -90,7 +92,7 @@ def fit_composer(
             "least": config.least,
             "length_discount": length_discount,
             "length_scale": length_scale,
-            "spelling": _spelling(labels.new) if config.spelling is None else config.spelling,
+            "spelling": spelling,
         },
     )
 
