@@ -367,7 +367,7 @@ static void begin_word(compose_scratch *s)
     const qac_composer *c = r->c;
     const hypothesis *typed = &r->typed;
     const slice partial = {r->prefix + r->head, r->prefix_len - r->head};
-    const context x = context_of(r, typed);
+    const context x = s->typed;
     const double by_ngrams = 1 - x.copy - x.associate; /* that share is theirs */
     r->in_range = by_ngrams * range_probability(s, &x, r->lo, r->hi);
     start_round(s);
@@ -428,13 +428,13 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
     if (prefix_len > QAC_MAX_COMPOSED / 2)
         return;
     read_request(&s->r, c, &s->letters, prefix, prefix_len, session, session_len);
+    s->typed = context_of(&s->r, &s->r.typed);
     if (s->r.head < prefix_len) {
         begin_word(s);
     } else {
-        const context x = context_of(&s->r, &s->r.typed);
-        s->r.in_range = 1 - x.end; /* anything but the end may follow */
+        s->r.in_range = 1 - s->typed.end; /* anything but the end may follow */
         s->prefix_probability = s->r.typed.probability * s->r.in_range;
-        next_words(s, &s->r.typed, &x, true, s->prefix_probability * FEWEST);
+        next_words(s, &s->r.typed, &s->typed, true, s->prefix_probability * FEWEST);
     }
     const double least = s->prefix_probability * FEWEST;
     while (s->n_open && s->states[s->open[0]].bound > to_beat(s))
@@ -481,17 +481,17 @@ composed compose_score(compose_scratch *s, const char *text, size_t len)
             s->r.n_local = n_local;
             return none;
         }
-        const context x = context_of(&s->r, &h);
+        const bool first = word == s->r.head;
+        const context x = first ? s->typed : context_of(&s->r, &h);
         double end = -1, p = word_probability(&s->r, &h, &x, number);
-        if (word == s->r.head)
+        if (first)
             p = typed_probability(&s->r, &x, number, p, NULL, &end);
         append(&s->r, &h, number, p, end, 0);
         settle(&s->r, &h);
         i++;
     }
-    const context x = context_of(&s->r, &h);
     s->r.n_local = n_local;
-    const double p = h.probability * x.end;
+    const double p = h.probability * end_probability(&s->r, &h);
     return (composed){.score = discounted(s->r.c, p, code_points(text, len)), .probability = p};
 }
 

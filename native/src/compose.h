@@ -28,6 +28,7 @@ typedef struct {
 typedef struct qac_compose_scratch {
     characters letters;
     request r;
+    context typed;            /* of the finished words */
     double prefix_probability;/* of all queries that start with the prefix */
     next_word associated[COMPOSE_ASSOCIATED]; /* candidates where nothing is typed of the word, best first */
     uint32_t n_associated;

@@ -109,6 +109,14 @@ void settle(const request *r, hypothesis *h)
     h->settled = true;
 }
 
+double end_probability(const request *r, const hypothesis *h)
+{
+    if (h->end >= 0)
+        return h->end;
+    const ngram_contexts contexts = ngram_find(&r->c->word, h->context);
+    return ngram_end(&r->c->word, &contexts);
+}
+
 context context_of(const request *r, const hypothesis *h)
 {
     const qac_composer *c = r->c;

@@ -91,6 +91,9 @@ void settle(const request *r, hypothesis *h);
 /* h must be settled. */
 context context_of(const request *r, const hypothesis *h);
 
+/* P(end | h). h must be settled. */
+double end_probability(const request *r, const hypothesis *h);
+
 /* How much the session's word at `place` counts among what can be copied. */
 double copy_weight(const request *r, const hypothesis *h, uint32_t place);
 
