@@ -29,7 +29,7 @@ ALIGNMENT: Final = 64
 _HEADER: Final = struct.Struct("<8sIIQII")  # magic, version, sections, file size, CRC-32 of the table, zero
 _ENTRY: Final = struct.Struct("<32sQQII")  # name, offset, size, CRC-32, zero
 _MAX_SECTIONS: Final = 256
-_CHECKED_AT_OPEN: Final = 256 << 20
+_CHECKED_AT_OPEN: Final = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class SectionFile:
     ----------
     path : path
     check : bool or None
-        Whether to compare every section with its checksum. None: where the file is small enough (256 MiB) for that to
+        Whether to compare every section with its checksum. None: where the file is small enough (64 MiB) for that to
         take no time that matters. The header and the table are always checked.
 
     Raises

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from qac._native import MAX_AGE, MAX_LABEL_BYTES, MAX_THREADS, ComposerArrays, TrainingState
-from qac.composer.fitting import fit_composer
+from qac.composer.fitting import composes, fit_composer
 from qac.config import TrainingConfig
 from qac.errors import InputError, UsageError
 from qac.examples import Example
@@ -213,7 +213,7 @@ def train(
     say(f"tree of {tree.n_nodes:,} nodes on {len(tree.levels())} levels")
 
     composer = None
-    if config.composer.enabled:
+    if composes(config.composer, labels.new):
         with working("learn how queries are composed", quiet=quiet):
             composer = fit_composer(
                 labels, steps.sessions, ranking.Y, config.composer, reuse, config.length_discount, length_scale

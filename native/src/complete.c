@@ -405,10 +405,9 @@ static int answer(completion *r, uint32_t k, uint32_t options)
         /* With the session the mixture is no better, and a request a fifth slower. */
         unit = (1 - c->share) / root_mass;
         const double in_tree = (1 - c->share) * in_range;
-        /* What scores less than the tree's last answer cannot come in; half of it, as a label may get the rest from the
-         * tree. */
-        const double floor =
-            s->n_top == r->gathered ? 0.5 * in_tree * s->top[r->gathered - 1].score / c->share : 0;
+        /* What scores less than the tree's last answer cannot come in; but for a label, which may get the rest from the
+         * tree: so seldom that it is not waited for. */
+        const double floor = s->n_top == r->gathered ? in_tree * s->top[r->gathered - 1].score / c->share : 0;
         compose(s->compose, c, prefix.text, prefix.len, session.text, session.len, r->gathered, floor);
         status = mix(r, in_tree);
     } else {
