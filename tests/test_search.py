@@ -342,11 +342,11 @@ def test_popularity_is_exact_for_any_range(kind, session):
         shape = IndexConfig(kind, depth=rng.integers(1, 4), max_leaf=rng.integers(1, 6), branching=rng.integers(2, 5))
         tree = build_tree(texts, weighed(texts, counts), shape)
         _, native = assemble(texts, counts, tree, SessionVectorizer().fit([["w"]]), None, rng)
-        of_label = weighed(texts, counts) if session else counts
+        of_label = (weighed(texts, counts) if session else counts).tolist()
         for prefix in ["", *{t[: rng.integers(1, 4)] for t in rng.choice(texts, 10)}]:
             matching = [i for i, text in enumerate(texts) if text.startswith(prefix)]
             best = sorted(matching, key=lambda i: (-of_label[i], i))
-            total = math.fsum(of_label[matching].tolist())
+            total = math.fsum(of_label[i] for i in matching)
             for k in (1, 2, 3, 10, 1000):
                 found = complete(native, prefix, session, k)
                 assert [text for text, _ in found] == [texts[i] for i in best[:k]]
