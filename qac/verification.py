@@ -95,7 +95,9 @@ def _verify_vocabulary(v: Vocabulary, require: _Require) -> None:
 
 def _verify_composer(c: ComposerArrays, require: _Require) -> None:
     n = len(c.word_length)
-    require(_ascends(c.word_end) and (n == 0 or int(c.word_end[-1]) == len(c.word_text)), "the words' ends are not theirs")
+    require(
+        _ascends(c.word_end) and (n == 0 or int(c.word_end[-1]) == len(c.word_text)), "the words' ends are not theirs"
+    )
     ends = [0, *c.word_end.tolist()]
     text = c.word_text.tobytes()
     words = _read_strings("word", lambda i: text[ends[i] : ends[i + 1]].decode(), n, require)

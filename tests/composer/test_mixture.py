@@ -174,7 +174,9 @@ def test_a_length_discount_orders_by_probability_over_length(make_model, plain_c
     for prefix in ("", "b", "red ", "blue s"):
         answers = completer.complete(prefix, "red shoes", 10)
         wanted = [plain.score(a.text, prefix) / len(a.text) ** discount for a in answers]
-        assert [a.score / answers[0].score for a in answers] == pytest.approx([w / wanted[0] for w in wanted], rel=TOLERANCE)
+        assert [a.score / answers[0].score for a in answers] == pytest.approx(
+            [w / wanted[0] for w in wanted], rel=TOLERANCE
+        )
         best = max(p / len(text) ** discount for p, text in plain.best(prefix, 30))
         assert wanted[0] >= best * (1 - TOLERANCE)
 

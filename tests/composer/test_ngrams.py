@@ -139,6 +139,7 @@ def test_a_trie_drawn_by_hand():
     assert g.backoff_value[:3] == pytest.approx([0.6, 0.95, 1])
     assert not g.value[7:].any()
     assert not g.backoff_value[3:].any()
+    assert g.probability.tolist() == [3, 1, 5, 0, 6, 4, 2]
     assert g.backoff.tolist() == [0, 0, 2, 1, 1, 2, 2, 1]
 
 
@@ -226,7 +227,9 @@ def test_many_sequences_of_many_symbols(kneser_ney):
     assert_agree(kneser_ney, sequences, n, 3, histories, rel=(1 + off) * (1 + off_backoff) ** 2 - 1)
 
 
-@pytest.mark.parametrize("values", [[0.25], [0.25] * 9, np.geomspace(1e-9, 1, 256), np.geomspace(1, 1e-9, 256).tolist()])
+@pytest.mark.parametrize(
+    "values", [[0.25], [0.25] * 9, np.geomspace(1e-9, 1, 256), np.geomspace(1, 1e-9, 256).tolist()]
+)
 def test_up_to_256_values_are_exact(values):
     """As exact as 32 bits are."""
     values = np.repeat(np.array(values), 3)
