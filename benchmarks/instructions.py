@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 import callgrind
 
+from qac.config import UNSCREENED
 from qac.data_prep import PrepOptions, prepare
 from qac.data_prep.sample_log import SEED, write_sample_log
 from qac.examples import Example, normalize_examples, read_examples
@@ -88,7 +89,7 @@ def sample_requests(n: int) -> list[Example]:
     with tempfile.TemporaryDirectory(prefix="qac-instructions-") as folder:
         log, data = Path(folder, "log.tsv"), Path(folder, "data")
         write_sample_log(log, seed=SEED + 1, sessions=n, quiet=True)
-        prepare([log], data, PrepOptions(split="100/0/0", quiet=True))
+        prepare([log], data, PrepOptions(split="100/0/0", screening=UNSCREENED, quiet=True))
         return list(islice(normalize_examples(read_examples(data / "train.jsonl")), n))
 
 

@@ -32,6 +32,10 @@ def verify_model(model: LoadedModel) -> None:
             raise ModelError(f"{path} is damaged: {what}; copy or train it anew")
 
     texts = _read_strings("query", model.native.label_text, len(a.count), require)
+    require(
+        all(map(np.array_equal, (a.label_text, a.label_block), _native.encode_labels(texts))),
+        "the queries' blocks are not those of the queries",
+    )
     require(np.array_equal(a.length, _lengths(texts)), "a query's length is not that")
     weights = a.weights()
     for values in (a.count, weights):
@@ -47,12 +51,13 @@ def verify_model(model: LoadedModel) -> None:
                 below.sort()
             require(np.array_equal(below, labels), "the queries of a node are not those of its children")
 
-    for values, of_nodes, of_members in (
-        (weights, node["mass"], a.member_mass),
-        (a.count, a.node_count, a.member_count),
+    for values, of_nodes, of_members, tops in (
+        (weights, node["mass"], a.member_mass, a.top_weight),
+        (a.count, a.node_count, a.member_count, a.top_count),
     ):
         require(bool(np.allclose(of_members, tree.member_totals(values))), "a running sum of clusters is not that")
         require(bool(np.allclose(of_nodes, tree.node_totals(values))), "a node's count is not that of its queries")
+        require(np.array_equal(tops, tree.node_tops(values)), "a node's top is not that of its queries")
 
     require(bool(np.isfinite(node["scale"]).all()), "a scale of weights is not a number")
     features = len(a.session_vocabulary) + len(a.prefix_vocabulary) + (a.loss == "hinge")
@@ -90,6 +95,9 @@ def _verify_vocabulary(v: Vocabulary, require: _Require) -> None:
 
 def _verify_composer(c: ComposerArrays, require: _Require) -> None:
     n = len(c.word_length)
+    require(
+        _ascends(c.word_end) and (n == 0 or int(c.word_end[-1]) == len(c.word_text)), "the words' ends are not theirs"
+    )
     ends = [0, *c.word_end.tolist()]
     text = c.word_text.tobytes()
     words = _read_strings("word", lambda i: text[ends[i] : ends[i + 1]].decode(), n, require)
@@ -106,6 +114,7 @@ def _verify_composer(c: ComposerArrays, require: _Require) -> None:
         bool(np.allclose(c.unigram_sum, np.concatenate([[0.0], np.cumsum(known)]), rtol=1e-9, atol=0)),
         "the running sum of words' probabilities is not that",
     )
+    require(bool((c.frequent < n).all()), "a most frequent word does not exist")
     best = known[c.frequent]
     require(
         len(set(c.frequent.tolist())) == len(best) and bool((best[1:] <= best[:-1]).all()),
@@ -119,6 +128,7 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
     probability, backoff = g.value[g.probability].astype(np.float64), g.backoff_value[g.backoff].astype(np.float64)
     for values in (g.unigram, backoff, probability):
         require(_probabilities(values), "an n-gram's weight is not a probability")
+    require(bool((backoff > 0).all() and (probability > 0).all()), "an n-gram has no probability")
     require(not len(g.next) or int(g.next.max()) < len(g.unigram), "an n-gram's last symbol does not exist")
     require(_grouped(g.child_end, g.next), "what follows a context does not ascend")
     symbols, contexts = len(g.unigram) + 1, len(g.child_end)
@@ -140,16 +150,24 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
         "an n-gram's link does not lead to the one without its first symbol",
     )
     # What a context's n-grams have, and of the rest the back-off: 1. Of n-grams that may have children the shorter ones
-    # are known; eight bits are right to a few hundredths.
-    inner = contexts - symbols
+    # are known; the contexts of the others are left out.
+    inner = follows[: contexts - symbols]
+    whole = np.ones(contexts, bool)
+    whole[follows[len(inner) :]] = False
     known = np.concatenate([g.unigram, [0.0], probability])
-    beyond = known[g.shorter] if g.order > 2 else np.empty(0)
-    taken = np.bincount(follows[:inner], probability[:inner] - backoff[follows[:inner]] * beyond, contexts)
-    whole = np.unique(follows[:inner])
+    own, passed_on = probability[: len(inner)], backoff[inner] * known[g.shorter]
+    off, off_backoff = _rounding(probability), _rounding(backoff)
+    sums = np.bincount(inner, own - passed_on, contexts)
+    slack = np.bincount(inner, off * own + (off + off_backoff) * passed_on, contexts) + off_backoff * backoff
     require(
-        bool(np.allclose(taken[whole], (1 - backoff[whole]), rtol=0, atol=0.05)),
+        bool((abs(sums + backoff - 1) <= slack + 1e-6)[whole].all()),
         "the shares of what follows a context do not sum to 1",
     )
+
+
+def _rounding(values: npt.NDArray[np.float64]) -> float:
+    """Return by what share numbers in eight bits may be off: one of 255 equal steps of their logarithms."""
+    return float(np.expm1(np.log(values.max() / values.min()) / 254)) if len(values) else 0.0
 
 
 def _probabilities(values: npt.NDArray[Any]) -> bool:

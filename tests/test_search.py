@@ -176,6 +176,8 @@ def assemble(
         length=np.array([len(t) for t in texts], np.uint8),
         length_factor=FACTORS,
         node_count=tree.node_totals(counts),
+        top_weight=tree.node_tops(tree.arrays.weight),
+        top_count=tree.node_tops(counts),
         member_mass=tree.member_totals(tree.arrays.weight),
         member_count=tree.member_totals(counts),
         label_text=encoded,
@@ -233,10 +235,11 @@ def requests(draw):
 
 
 def complete(native, prefix, queries, k, beam=0):
-    found = native.complete(prefix.encode(), "\n".join(queries).encode(), k, beam)
-    asked = (_native.INDEX, len(prefix.encode()), 0, 0)
-    assert {tuple(rest) for _, _, *rest in found} <= {asked}
-    return [(text, score) for text, score, *_ in found]
+    found = native.complete_in_detail(prefix.encode(), "\n".join(queries).encode(), k, beam)
+    assert {(source, asked, *shares) for _, source, asked, _, *shares in found} <= {
+        (_native.INDEX, len(prefix.encode()), 0, 0)
+    }
+    return [(text, score) for text, _, _, score, *_ in found]
 
 
 def assert_are_the_best(found, scores, texts, k):
@@ -325,6 +328,41 @@ def test_close_races_are_decided_right(kind):
             assert_are_the_best(complete(native, "", ["w"], k), plain.scores("", ["w"]), texts, k)
 
 
+@pytest.mark.parametrize("session", [[], ["?"]], ids=["by counts", "by weights"])
+@pytest.mark.parametrize("kind", ["trie", "kmeans", "hybrid", "mustlink"])
+def test_popularity_is_exact_for_any_range(kind, session):
+    """Few different counts tie, ranges that are no prefix's cut nodes, and light labels stand beside heavy ones.
+
+    What has no features goes by mass alone, in a session by weights: the heaviest first, of equals the first.
+    """
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        texts = sorted({"".join(rng.choice(list("abc"), rng.integers(1, 6))) for _ in range(rng.integers(2, 150))})
+        counts = rng.choice(rng.choice([1, 2, 3, 0.1, 1e-6, 5e8], 3), len(texts)).astype(np.float32)
+        shape = IndexConfig(kind, depth=rng.integers(1, 4), max_leaf=rng.integers(1, 6), branching=rng.integers(2, 5))
+        tree = build_tree(texts, weighed(texts, counts), shape)
+        _, native = assemble(texts, counts, tree, SessionVectorizer().fit([["w"]]), None, rng)
+        of_label = (weighed(texts, counts) if session else counts).tolist()
+        for prefix in ["", *{t[: rng.integers(1, 4)] for t in rng.choice(texts, 10)}]:
+            matching = [i for i, text in enumerate(texts) if text.startswith(prefix)]
+            best = sorted(matching, key=lambda i: (-of_label[i], i))
+            total = math.fsum(of_label[i] for i in matching)
+            for k in (1, 2, 3, 10, 1000):
+                found = complete(native, prefix, session, k)
+                assert [text for text, _ in found] == [texts[i] for i in best[:k]]
+                assert [s for _, s in found] == pytest.approx([of_label[i] / total for i in best[:k]], rel=1e-9)
+
+
+@given(requests())
+def test_no_label_reaches_the_top_of_its_node(request_):
+    plain, _, _, _ = request_
+    a, tree = plain.arrays, plain.tree
+    for tops, values in ((a.top_weight, a.tree.weight), (a.top_count, a.count)):
+        for node in range(tree.n_nodes):
+            largest = values[tree.labels(node)].max()
+            assert largest < tops[node] == np.nextafter(largest, np.float32(np.inf))
+
+
 @given(requests())
 def test_labels_are_found_and_ranges_are_right(request_):
     plain, native, prefix, queries = request_
@@ -398,6 +436,8 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
         length=np.ones(2, np.uint8),
         length_factor=np.ones(256),
         node_count=np.array([4.0]),
+        top_weight=tree.node_tops(tree.arrays.weight),
+        top_count=tree.node_tops(tree.arrays.weight),
         member_mass=np.zeros(1),
         member_count=np.zeros(1),
         label_text=encoded,

@@ -137,6 +137,107 @@ static void check_against_plain(char **plain, uint32_t n)
     free_strings(&list);
 }
 
+/* A string of any bytes: NULs end a head early, and shared beginnings of eight bytes or more leave heads equal. */
+typedef struct {
+    size_t len;
+    char bytes[24];
+} byte_string;
+
+static byte_string random_bytes(void)
+{
+    static const char bytes[] = {'\0', '\0', '\x01', 'a', '\x7F', '\x80', '\xC3', '\xFF'};
+    static const size_t lengths[] = {0, 1, 6, 7, 8, 9, 16};
+    byte_string s = {.len = lengths[random_below(7)]};
+    memset(s.bytes, bytes[random_below(2) * 3], s.len);
+    for (uint32_t more = 1 + random_below(4); more > 0; more--)
+        s.bytes[s.len++] = bytes[random_below(8)];
+    return s;
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+    const byte_string *x = a, *y = b;
+    const int order = memcmp(x->bytes, y->bytes, x->len < y->len ? x->len : y->len);
+    return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+static bool begins_with(const byte_string *s, const byte_string *key)
+{
+    return s->len >= key->len && memcmp(s->bytes, key->bytes, key->len) == 0;
+}
+
+enum { MOST_BYTES = 300 };
+
+static uint32_t distinct_bytes(byte_string *all)
+{
+    uint32_t n = 1 + random_below(MOST_BYTES), out = 0;
+    for (uint32_t i = 0; i < n; i++)
+        all[i] = random_bytes();
+    qsort(all, n, sizeof *all, compare_bytes);
+    for (uint32_t i = 0; i < n; i++)
+        if (out == 0 || compare_bytes(&all[out - 1], &all[i]) != 0)
+            all[out++] = all[i];
+    return out;
+}
+
+/* A key: one of the strings, cut or made longer, or any other. */
+static byte_string random_key(const byte_string *all, uint32_t n)
+{
+    byte_string key = random_below(4) ? all[random_below(n)] : random_bytes();
+    if (random_below(2))
+        key.len = random_below((uint32_t)key.len + 1);
+    else if (random_below(2))
+        key.bytes[key.len++] = random_below(2) ? '\0' : '\xFF';
+    return key;
+}
+
+static void check_bounds(const qac_label_strings *strings, const byte_string *all, uint32_t n, const byte_string *key)
+{
+    uint32_t lower = 0, upper = 0, is = QAC_NO_ID;
+    for (uint32_t i = 0; i < n; i++) {
+        const int order = compare_bytes(&all[i], key);
+        lower += order < 0;
+        upper += order < 0 || begins_with(&all[i], key);
+        if (order == 0)
+            is = i;
+    }
+    CHECK(qac_label_bound(strings, key->bytes, key->len, false) == lower);
+    CHECK(qac_label_bound(strings, key->bytes, key->len, true) == upper);
+    CHECK(qac_label_find(strings, key->bytes, key->len, 0, n) == is);
+    for (uint32_t lo = 0; lo <= lower; lo += 1 + random_below(20)) {
+        const uint32_t hi = lo + random_below(n - lo + 1);
+        CHECK(qac_label_seek(strings, key->bytes, key->len, false, lo, hi).at == (lower < hi ? lower : hi));
+        CHECK(qac_label_seek(strings, key->bytes, key->len, true, lo, hi).at == (upper < hi ? upper : hi));
+        CHECK(qac_label_find(strings, key->bytes, key->len, lo, hi) == (is < hi ? is : QAC_NO_ID));
+    }
+}
+
+static void test_heads(void)
+{
+    static byte_string all[MOST_BYTES];
+    for (int round = 0; round < 100; round++) {
+        const uint32_t n = distinct_bytes(all);
+        string_list list = {allocate(MOST_BYTES * sizeof all[0].bytes), allocate(n * sizeof(uint64_t)), n};
+        uint64_t size = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            memcpy(list.text + size, all[i].bytes, all[i].len);
+            list.end[i] = size += all[i].len;
+        }
+        encoded e = encode(&list);
+        for (uint32_t block = 0; block < (n + 15) / 16; block++) {
+            const byte_string *first = &all[16 * block];
+            for (size_t i = 0; i < 8; i++)
+                CHECK((uint8_t)(e.block[block].head >> (56 - 8 * i)) == (i < first->len ? (uint8_t)first->bytes[i] : 0));
+        }
+        for (int keys = 0; keys < 40; keys++) {
+            const byte_string key = random_key(all, n);
+            check_bounds(&e.strings, all, n, &key);
+        }
+        free_encoded(&e);
+        free_strings(&list);
+    }
+}
+
 static void test_refusals(void)
 {
     const char *const unsorted[] = {"b", "a"}, *const equal[] = {"a", "a"}, *const prefix[] = {"ab", "a"};
@@ -214,6 +315,7 @@ void test_labels(void)
         for (uint32_t i = 0; i < n; i++)
             free(plain[i]);
     }
+    test_heads();
     test_refusals();
     test_longest();
     test_noise();

@@ -3,13 +3,14 @@
 import itertools
 import math
 import random
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qac.composer.ngrams import fit_ngrams
+from qac.composer.ngrams import _in_eight_bits, fit_ngrams
 
 
 class Reader:
@@ -39,21 +40,26 @@ class Reader:
             node = self.first + children[symbol]
         return node
 
-    def probability(self, symbol, history):
+    def stored(self, symbol, history):
+        """Return P(symbol | history) as it is stored, or None."""
         if not history:
             return float(self.g.unigram[symbol])
-        shorter = self.probability(symbol, history[1:])
         node = self.node(history)
-        if node is None:
-            return shorter
-        children = self.children(node)
-        share = float(self.g.weight[children[symbol]]) if symbol in children else 0.0
-        return share + float(self.g.backoff[node]) * shorter
+        entry = None if node is None else self.children(node).get(symbol)
+        return None if entry is None else float(self.g.value[self.g.probability[entry]])
+
+    def backoff(self, history):
+        node = self.node(history)
+        return 1.0 if node is None else float(self.g.backoff_value[self.g.backoff[node]])
+
+    def probability(self, symbol, history):
+        """Return P(symbol | history): of the longest context that has the symbol, times the longer ones' back-offs."""
+        own = self.stored(symbol, history)
+        return self.backoff(history) * self.probability(symbol, history[1:]) if own is None else own
 
     def outside(self, history):
-        known = (self.node(history[i:]) for i in range(len(history)))
         return (1 - self.g.unigram.sum(dtype=np.float64)) * math.prod(
-            float(self.g.backoff[n]) for n in known if n is not None
+            self.backoff(history[i:]) for i in range(len(history))
         )
 
     def grams(self):
@@ -75,7 +81,7 @@ def fit(sequences, n_symbols, order):
     )
 
 
-def assert_agree(kneser_ney, sequences, n_symbols, order, histories):
+def assert_agree(kneser_ney, sequences, n_symbols, order, histories, rel=1e-6):
     model, plain = Reader(fit(sequences, n_symbols, order)), kneser_ney(sequences, order)
     symbols = {"<end>": n_symbols, "<start>": n_symbols + 1}
     for before in histories:
@@ -84,10 +90,10 @@ def assert_agree(kneser_ney, sequences, n_symbols, order, histories):
         total = 0.0
         for symbol in (*range(n_symbols), "<end>"):
             p = model.probability(symbols.get(symbol, symbol), numbers)
-            assert p == pytest.approx(plain.probability(symbol, history), rel=1e-5, abs=1e-9)
+            assert p == pytest.approx(plain.probability(symbol, history), rel=rel)
             total += p
-        assert model.outside(numbers) == pytest.approx(plain.outside(history), rel=1e-5)
-        assert total == pytest.approx(1 - model.outside(numbers), abs=1e-5)
+        assert model.outside(numbers) == pytest.approx(plain.outside(history), rel=rel)
+        assert total == pytest.approx(1 - model.outside(numbers), rel=rel)
 
 
 def test_numbers_worked_out_by_hand():
@@ -114,16 +120,27 @@ def test_a_trie_drawn_by_hand():
     4 a b, 5 a end, 6 b end, 7 start a, then 8 a b end, 9 start a b, 10 start a end.
 
     Pairs by what comes before: a b 1, a end 1, b end 1, start a, at the start, in full 2; discounts as above. Threes
-    are seen once each: y = 1, discounts 1 - 2 * 0 = 1, bounded 0.95.
+    are seen once each: y = 1, discounts 1 - 2 * 0 = 1, bounded 0.95. Each has its share and what the shorter one has
+    times the context's back-off.
     """
     g = fit([((0, 1), 1), ((0,), 1)], 2, 3)
     assert g.order == 3
+    assert g.unigram == pytest.approx([0.125, 0.125, 0.025])
     assert g.next.tolist() == [1, 2, 2, 0, 2, 1, 2]
     assert g.child_end.tolist() == [2, 3, 3, 4, 5, 5, 5, 7]
     assert g.shorter.tolist() == [1, 2, 2, 0]
-    assert g.weight == pytest.approx([0.4 / 2, 0.4 / 2, 0.4, 0.1 / 2, 0.05, 0.05 / 2, 0.05 / 2])
-    assert g.backoff == pytest.approx([0.6, 0.6, 1, 0.95, 0.95, 1, 1, 0.95])
-    assert g.unigram == pytest.approx([0.5 / 4, 0.5 / 4, 0.1 / 4])
+    backoff = g.backoff_value[g.backoff]
+    assert backoff == pytest.approx([0.6, 0.6, 1, 0.95, 0.95, 1, 1, 0.95])
+    a_b, a_end, b_end = 0.4 / 2 + 0.6 * 0.125, 0.4 / 2 + 0.6 * 0.025, 0.4 + 0.6 * 0.025
+    start_a = 0.1 / 2 + 0.95 * 0.125
+    a_b_end, start_a_b, start_a_end = 0.05 + 0.95 * b_end, 0.05 / 2 + 0.95 * a_b, 0.05 / 2 + 0.95 * a_end
+    assert g.value[g.probability] == pytest.approx([a_b, a_end, b_end, start_a, a_b_end, start_a_b, start_a_end])
+    assert g.value[:7] == pytest.approx(sorted([a_b, a_end, b_end, start_a, a_b_end, start_a_b, start_a_end]))
+    assert g.backoff_value[:3] == pytest.approx([0.6, 0.95, 1])
+    assert not g.value[7:].any()
+    assert not g.backoff_value[3:].any()
+    assert g.probability.tolist() == [3, 1, 5, 0, 6, 4, 2]
+    assert g.backoff.tolist() == [0, 0, 2, 1, 1, 2, 2, 1]
 
 
 def test_what_starts_a_sequence_counts_in_full_at_every_order():
@@ -135,12 +152,14 @@ def test_what_starts_a_sequence_counts_in_full_at_every_order():
     a, b, c, start = 0, 1, 2, 4
     model = Reader(fit([((c, a), 3), ((c, b), 1)], 3, 4))
 
-    def weights(*history):
-        return {s: model.g.weight[e] for s, e in model.children(model.node(history)).items()}
+    def shares(*history):
+        symbols = model.children(model.node(history))
+        backoff = model.backoff(history)
+        return {s: model.stored(s, history) - backoff * model.probability(s, history[1:]) for s in symbols}
 
-    assert weights(start) == pytest.approx({c: 2.5 / 4})
-    assert weights(start, c) == pytest.approx({a: 0.15 / 4, b: 0.05 / 4})
-    assert weights(c) == pytest.approx({a: 0.05 / 2, b: 0.05 / 2})
+    assert shares(start) == pytest.approx({c: 2.5 / 4})
+    assert shares(start, c) == pytest.approx({a: 0.15 / 4, b: 0.05 / 4})
+    assert shares(c) == pytest.approx({a: 0.05 / 2, b: 0.05 / 2})
 
 
 some_sequences = st.integers(1, 4).flatmap(
@@ -162,14 +181,122 @@ def test_random_sequences(kneser_ney, drawn, order):
     assert_agree(kneser_ney, sequences, n, order, itertools.islice(histories, 60))
 
 
-def test_many_sequences_of_many_symbols(kneser_ney):
-    """Enough for discounts that are estimated, not bounded."""
-    rng = random.Random(1)
-    n = 60
+def many_sequences(n, rng, most=1500):
+    """Draw enough for discounts that are estimated, not bounded, and for more than 256 probabilities."""
     likely = [1 / (i + 1) for i in range(n)]
-    sequences = [(tuple(rng.choices(range(n), likely, k=rng.randint(1, 5))), rng.randint(1, 3)) for _ in range(1500)]
-    assert all(0.15 < d < 0.9 for d in (kneser_ney(sequences, 3).discounts[n][1] for n in (2, 3)))
-    assert_agree(kneser_ney, sequences, n, 3, [s[:3] for s, _ in sequences[:40]])
+    return [(tuple(rng.choices(range(n), likely, k=rng.randint(1, 5))), rng.randint(1, 3)) for _ in range(most)]
+
+
+def assert_are_in_eight_bits(exact, codes, table):
+    """Assert that the codes are those of 256 equal steps of the logarithms, and each table's entry their mean.
+
+    The steps are Heafield's (KenLM, 2011, section 3.4) with equal widths; a value in the middle may go either way.
+    """
+    exact = np.asarray(exact)
+    assert len(np.unique(exact.astype(np.float32))) > 256
+    logs = np.log(exact)
+    step = (logs.max() - logs.min()) / 255
+    assert abs((logs - logs.min()) / step - codes).max() <= 0.5 + 1e-6
+    assert np.log(table[codes] / exact) == pytest.approx(0, abs=step)
+    for code in range(256):
+        if (codes == code).any():
+            assert table[code] == pytest.approx(exact[codes == code].mean(), rel=1e-6)
+        else:
+            assert table[code] == 0
+
+
+def test_many_sequences_of_many_symbols(kneser_ney):
+    """What is stored are the exact probabilities in eight bits; all others are made of those."""
+    n = 60
+    sequences = many_sequences(n, random.Random(1))
+    plain, g = kneser_ney(sequences, 3), fit(sequences, n, 3)
+    assert all(0.15 < d < 0.9 for d in (plain.discounts[k][1] for k in (2, 3)))
+    names = {n: "<end>", n + 1: "<start>"}
+    model = Reader(g)
+    grams = [tuple(names.get(s, s) for s in gram) for gram in model.grams()]
+    assert g.unigram == pytest.approx([plain.probability(s, ()) for (s,) in grams[: n + 1]], rel=1e-6)
+    assert_are_in_eight_bits([plain.probability(x[-1], x[:-1]) for x in grams[n + 2 :]], g.probability, g.value)
+    contexts = grams[: len(g.child_end)]
+    freed = [plain.freed(c) if c in plain.continuations else 1.0 for c in contexts]
+    off_backoff = abs(g.backoff_value[g.backoff] / freed - 1).max()
+    assert off_backoff < 0.01
+    # Off by no more than one stored probability and two back-offs are.
+    exact = np.array([plain.probability(x[-1], x[:-1]) for x in grams[n + 2 :]])
+    off = abs(g.value[g.probability] / exact - 1).max()
+    histories = [s[:3] for s, _ in sequences[:40]]
+    assert_agree(kneser_ney, sequences, n, 3, histories, rel=(1 + off) * (1 + off_backoff) ** 2 - 1)
+
+
+@pytest.mark.parametrize(
+    "values", [[0.25], [0.25] * 9, np.geomspace(1e-9, 1, 256), np.geomspace(1, 1e-9, 256).tolist()]
+)
+def test_up_to_256_values_are_exact(values):
+    """As exact as 32 bits are."""
+    values = np.repeat(np.array(values), 3)
+    codes, table = _in_eight_bits(values)
+    assert np.array_equal(table[codes], values.astype(np.float32))
+    assert (codes.dtype, table.dtype, table.shape) == (np.uint8, np.float32, (256,))
+    assert np.array_equal(np.argsort(codes, kind="stable"), np.argsort(values, kind="stable"))
+
+
+def test_no_values_have_a_table_too():
+    codes, table = _in_eight_bits(np.empty(0))
+    assert (len(codes), table.tolist()) == (0, [0.0] * 256)
+
+
+@given(st.integers(0, 2**32), st.integers(300, 2000), st.floats(1e-12, 0.9))
+def test_more_values_are_right_to_a_step_of_their_logarithms(seed, n, least):
+    values = least ** np.random.default_rng(seed).random(n)
+    codes, table = _in_eight_bits(values)
+    assert_are_in_eight_bits(values, codes, table)
+    order = np.argsort(values)
+    assert (np.diff(codes[order].astype(int)) >= 0).all()
+    assert (np.diff(table[codes[order]]) >= 0).all()
+
+
+def test_close_values_share_a_table():
+    """Values that 32 bits hardly tell apart have steps, too."""
+    values = 0.5 + np.arange(300) * 2.0**-24
+    codes, table = _in_eight_bits(values)
+    assert len(set(codes.tolist())) == 256
+    assert table[codes] == pytest.approx(values, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "width"), [(60, 1), (255, 1), (256, 2), (65_535, 2), (65_536, 4)])
+def test_more_symbols_take_more_bytes_and_nothing_else_changes(n, width):
+    """The end, the largest symbol that is stored, has the number of the symbols."""
+    sequences = many_sequences(60, random.Random(2), 300)
+    few = fit(sequences, 60, 4)
+    spread = np.linspace(0, n - 1, 60).astype(int).tolist()  # the last symbol is among them
+    many = fit([(tuple(spread[x] for x in s), w) for s, w in sequences], n, 4)
+    assert many.next.itemsize == width
+    assert many.next.max() == n
+    number = np.array([*spread, n])
+    assert np.array_equal(number[few.next], many.next)
+    for name in ("probability", "value", "backoff_value"):
+        assert np.array_equal(getattr(few, name), getattr(many, name))
+    assert np.array_equal(few.unigram, many.unigram[number])
+
+
+@given(some_sequences, st.integers(2, 5))
+def test_probabilities_of_all_symbols_sum_to_one(drawn, order):
+    n, sequences = drawn
+    model = Reader(fit(sequences, n, order))
+    for gram in model.grams()[: len(model.g.child_end)]:
+        history = list(gram)[-(order - 1) :]
+        total = sum(model.probability(s, history) for s in range(n + 1)) + model.outside(history)
+        assert total == pytest.approx(1, abs=1e-6)
+
+
+def test_probabilities_sum_to_one_as_far_as_eight_bits_go():
+    n, order = 60, 3
+    model = Reader(fit(many_sequences(n, random.Random(3)), n, order))
+    used = [model.g.value[model.g.probability].astype(float), model.g.backoff_value[model.g.backoff].astype(float)]
+    off, off_backoff = (float(np.expm1(np.log(x.max() / x.min()) / 254)) for x in used)
+    for gram in model.grams()[: len(model.g.child_end)]:
+        history = list(gram)
+        total = sum(model.probability(s, history) for s in range(n + 1)) + model.outside(history)
+        assert total == pytest.approx(1, abs=off + 2 * off_backoff)
 
 
 @given(some_sequences, st.integers(2, 8))
@@ -195,5 +322,5 @@ def test_the_order_of_sequences_does_not_matter(drawn, order, shuffler):
     shuffled = list(sequences)
     shuffler.shuffle(shuffled)
     first, second = fit(sequences, n, order), fit(shuffled, n, order)
-    for name in ("unigram", "child_end", "backoff", "shorter", "next", "weight"):
+    for name in (f.name for f in fields(first)):
         assert np.array_equal(getattr(first, name), getattr(second, name))

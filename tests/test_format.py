@@ -1,0 +1,200 @@
+"""docs/model-format.md, followed to the letter: a reader that has nothing of qac's, against what the core answers."""
+
+import json
+import random
+import struct
+import zlib
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from qac.completer import Completer
+from qac.completion import MAX_K
+from qac.config import ComposerConfig, TrainingConfig
+from qac.examples import Example
+from qac.model import load_model
+
+SYMBOLS = {1: "<u1", 2: "<u2", 4: "<u4"}
+
+
+def read_sections(content):
+    """Return the sections of a model file, by name."""
+    magic, version, n, size, crc, zero = struct.unpack_from("<8sIIQII", content)
+    assert (magic, version, size, zero) == (b"\x93qac\r\n\x1a\n", 2, len(content), 0)
+    assert zlib.crc32(content[32 : 32 + 56 * n]) == crc
+    sections = {}
+    for name, begin, length, crc, zero in struct.iter_unpack("<32sQQII", content[32 : 32 + 56 * n]):
+        assert begin % 64 == zero == 0
+        section = content[begin : begin + length]
+        assert zlib.crc32(section) == crc
+        sections[name.rstrip(b"\0").decode("ascii")] = section
+    return sections
+
+
+def read_labels(sections):
+    """Return the labels' bytes, and of each block where it begins and its head."""
+    text, n = sections["labels.text"], len(sections["labels.count"]) // 4
+    at, labels, blocks = 0, [], []
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = text[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    for i in range(n):
+        begin = at
+        shared = 0 if i % 16 == 0 else varint()
+        length = varint()
+        labels.append((labels[-1][:shared] if shared else b"") + text[at : at + length])
+        at += length
+        if i % 16 == 0:
+            blocks.append((begin, int.from_bytes(labels[-1][:8].ljust(8, b"\0"), "big")))
+    assert at == len(text)
+    return labels, blocks
+
+
+class Ngrams:
+    """An n-gram model's sections."""
+
+    def __init__(self, sections, name, order):
+        def array(what, dtype):
+            return np.frombuffer(sections[f"{name}.{what}"], dtype)
+
+        self.unigram = array("unigram", "<f4")
+        self.words = len(self.unigram) - 1
+        self.width = 1 if self.words <= 255 else 2 if self.words <= 65_535 else 4
+        self.child_end, self.next = array("child_end", "<u4"), array("next", SYMBOLS[self.width])
+        self.value, self.probability = array("value", "<f4"), array("probability", "<u1")
+        self.backoff_value, self.backoff = array("backoff_value", "<f4"), array("backoff", "<u1")
+        self.order = order
+
+    def child(self, node, symbol):
+        if node >= len(self.child_end):
+            return None
+        begin, end = self.child_end[node - 1] if node else 0, self.child_end[node]
+        at = begin + np.searchsorted(self.next[begin:end], symbol)
+        return self.words + 2 + int(at) if at < end and self.next[at] == symbol else None
+
+    def node(self, symbols):
+        node = symbols[0]
+        for symbol in symbols[1:]:
+            node = self.child(node, symbol)
+            if node is None:
+                return None
+        return node
+
+    def p(self, symbol, before):
+        """Return P(symbol | start, before)."""
+        suffix, factor = [self.words + 1, *before][-(self.order - 1) :], 1.0
+        for i in range(len(suffix)):
+            node = self.node(suffix[i:])
+            if node is None:
+                continue
+            child = self.child(node, symbol)
+            if child is not None:
+                return factor * float(self.value[self.probability[child - self.words - 2]])
+            factor *= float(self.backoff_value[self.backoff[node]])
+        return factor * float(self.unigram[symbol])
+
+    def of_sequence(self, symbols, known=0):
+        """Return P(symbols, end), the first ``known`` of them given."""
+        p = self.p(self.words, symbols)
+        for i in range(known, len(symbols)):
+            p *= self.p(symbols[i], symbols[:i])
+        return p
+
+
+def mixed(h):
+    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD % 2**64
+    h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 % 2**64
+    return h ^ h >> 33
+
+
+def hashed(text, seed):
+    """Return the hash of a term (core.h)."""
+    h = mixed(seed ^ len(text) * 0x9E3779B97F4A7C15 % 2**64)
+    whole = len(text) // 8 * 8
+    for i in range(0, whole, 8):
+        h = (mixed(h ^ int.from_bytes(text[i : i + 8], "little")) + 0x9E3779B97F4A7C15) % 2**64
+    return mixed(h ^ int.from_bytes(text[whole:], "little")) if text[whole:] else h
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Return a log of more than 255 words and 256 different probabilities."""
+    rng = random.Random(0)
+    words = sorted({"".join(rng.choices(["ka", "no", "mi", "ß", "é", "t"], k=rng.randint(2, 5))) for _ in range(450)})
+    assert len(words) > 255
+    likely = [1 / (1 + i % 50) for i in range(len(words))]
+    queries = [" ".join(rng.choices(words, likely, k=rng.randint(1, 3))) for _ in range(600)] + words
+    return [Example((), q[:1], q, float(rng.randint(1, 4))) for q in queries]
+
+
+def composing(make_model, examples, spelling):
+    composer = ComposerConfig(share=1.0, least=0.0, spelling=spelling)
+    return make_model(examples, TrainingConfig(length_discount=0.0, composer=composer))
+
+
+def test_labels_and_words(make_model, examples):
+    path = composing(make_model, examples, 0.0)
+    model, sections = load_model(path), read_sections(path.read_bytes())
+    labels, blocks = read_labels(sections)
+    assert [label.decode() for label in labels] == [model.native.label_text(i) for i in range(len(labels))]
+    assert labels == sorted(labels)
+    assert list(struct.iter_unpack("<QQ", sections["labels.block"])) == blocks
+    ends = np.frombuffer(sections["composer.word_end"], "<u4").tolist()
+    text = sections["composer.word_text"]
+    words = [text[i:j] for i, j in zip([0, *ends], ends, strict=False)]
+    assert words == sorted({w for label in labels for w in label.split(b" ")})
+    bucket_end, key, ids = (
+        np.frombuffer(sections[f"composer.{x}"], "<u4").tolist() for x in ("bucket_end", "key", "id")
+    )
+    bits = len(bucket_end).bit_length() - 1
+    for i, word in enumerate(words):
+        h = hashed(word, 1)
+        bucket = h >> 64 - bits
+        begin, end = bucket_end[bucket - 1] if bucket else 0, bucket_end[bucket]
+        assert ids[key.index(h >> 32 - bits & 0xFFFFFFFF, begin, end)] == i
+
+
+def test_words_n_grams(make_model, examples):
+    """Without a session, and by words alone, scores are in proportion to what the n-grams give."""
+    path = composing(make_model, examples, 0.0)
+    sections = read_sections(path.read_bytes())
+    model = Ngrams(sections, "word", json.loads(sections["meta"])["composer"]["word_order"])
+    assert model.width == 2
+    assert model.value[-1] > 0 in model.value  # steps of logarithms, some of them empty
+    labels, _ = read_labels(sections)
+    number = {w: i for i, w in enumerate(sorted({w.decode() for label in labels for w in label.split(b" ")}))}
+    known = {label.decode() for label in labels}
+    answers = [a for a in Completer.load(path, correct=False).complete("", k=MAX_K) if a.text in known]
+    assert len(answers) > 20
+    assert any(" " in a.text for a in answers)
+    first = model.of_sequence([number[w] for w in answers[0].text.split(" ")]) / answers[0].score
+    for a in answers:
+        assert model.of_sequence([number[w] for w in a.text.split(" ")]) / a.score == pytest.approx(first, rel=1e-6)
+
+
+def test_characters_n_grams(make_model, examples):
+    """By characters alone, words of which one character is typed score in proportion to what follows it."""
+    path = composing(make_model, examples, 1.0)
+    sections = read_sections(path.read_bytes())
+    model = Ngrams(sections, "char", json.loads(sections["meta"])["composer"]["character_order"])
+    assert model.width == 1
+    alphabet = np.frombuffer(sections["composer.alphabet"], "<u4").tolist()
+    known = {label.decode() for label in read_labels(sections)[0]}
+    completer, compared = Completer.load(path, correct=False), 0
+    for prefix in ("k", "n", "m", "ß", "é"):
+        found = completer.complete(prefix, k=MAX_K)
+        answers = list(islice((a for a in found if a.text in known and " " not in a.text), 20))
+        p = [model.of_sequence([alphabet.index(ord(c)) for c in a.text], 1) for a in answers]
+        assert [a.score * p[0] for a in answers] == pytest.approx([x * answers[0].score for x in p], rel=1e-6)
+        compared += len(answers) - 1
+    assert compared > 10
