@@ -278,8 +278,7 @@ class _Search:
         value = setting(self.config, tunable.path)
         if tunable.path == "composer.share" and value is None:
             assert self.model
-            assert self.model.composer
-            value = self.model.composer.settings["share"]
+            value = self.model.composer.settings["share"] if self.model.composer else 0.0
         return value
 
     def _try(self, tunable: _Tunable | None, value: Any) -> tuple[float, bool]:
