@@ -75,16 +75,16 @@ def assert_as_expected(model, typed, counts, session, few):
     answers, mass = expected(typed, counts, few)
     if answers is None:
         return
-    found = model.complete(typed.encode(), session.encode(), 100, 0, _native.CORRECT)
+    found = model.complete_in_detail(typed.encode(), session.encode(), 100, 0, _native.CORRECT)
     sources = {"index": _native.INDEX, "corrected": _native.CORRECTED}
     assert {text for text, *_ in found} == set(answers)
-    for text, score, source, meant, composed, recalled in found:
+    for text, source, meant, score, composed, recalled in found:
         p, name, prefix = answers[text]
         assert composed == recalled == 0
         assert source == sources[name]
         assert score == pytest.approx(p / mass, rel=1e-6)
         assert text.encode()[:meant].decode() in {prefix, *likelihoods(typed, [text])}
-    assert [a[1] for a in found] == sorted((a[1] for a in found), reverse=True)
+    assert [a[3] for a in found] == sorted((a[3] for a in found), reverse=True)
 
 
 def make(make_model, counts):

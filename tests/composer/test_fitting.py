@@ -68,7 +68,6 @@ def train(make_model, counts, spelling=None):
         ((1, 1, 1, 3), 0.125),
         ((1, 1, 6), 0.0625),
         ((1, 1, 8), 0.0),  # a fifth is few
-        ((5, 5), 0.0),
     ],
 )
 def test_characters_count_by_the_chance_of_a_new_query(make_model, counts, spelling):
@@ -83,13 +82,20 @@ def test_characters_count_by_the_chance_of_a_new_query(make_model, counts, spell
         ((1,) * 98 + (2,), 0.98, 0.0098 / 0.0298),  # odds of 49, a hundredth of them
         ((1, 2), 1 / 3, 0.02),  # the odds give a two-hundredth
         ((1, 199), 0.005, 0.005),
-        ((5, 5), 0.001, 0.0),  # the log says that there is none
     ],
 )
 def test_the_composer_counts_by_the_chance_of_a_new_query(make_model, counts, new, share):
     settings = train(make_model, counts).settings
     assert settings["new_query"] == pytest.approx(new)
     assert settings["share"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("counts", "composes"), [((1, 199), True), ((1, 201), False), ((5, 5), False)])
+def test_nothing_is_composed_where_hardly_a_query_is_new(make_model, counts, composes):
+    assert (train(make_model, counts) is not None) == composes
+    log = [Example((), "", "red shoes", 5.0)]
+    asked_for = TrainingConfig(index=IndexConfig(max_leaf=4), composer=ComposerConfig(share=0.1))
+    assert load_model(make_model(log, asked_for)).arrays.composer.settings["new_query"] == 0.001
 
 
 def test_characters_are_those_of_the_chosen_queries_with_their_spaces(make_model):
