@@ -15,7 +15,17 @@ C_FILES = $(wildcard native/src/*.c native/tests/*.c)
 C_INPUTS = native/qac.h $(C_FILES) $(wildcard native/src/*.h native/tests/*.h)
 C_FLAGS = -std=c11 -Wall -Wextra -Werror -Inative -Inative/src
 C_LIBS = -lm -lpthread
-SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DQAC_TEST_ALLOC
+SANITIZERS = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE = $(SANITIZERS) -DQAC_TEST_ALLOC
+
+CLANG ?= clang
+# What is fuzzed, and for how long: make fuzz FUZZ_MINUTES=60.
+FUZZ_TARGETS = model request
+FUZZ_MINUTES ?= 10
+FUZZ_MODEL = native/fuzz/corpus/model/composing
+FUZZ_FLAGS = -DQAC_FUZZ_MODEL='"$(FUZZ_MODEL)"'
+FUZZ_INPUTS = $(wildcard native/fuzz/*.[ch])
+CORE = $(wildcard native/src/*.c)
 
 .PHONY: help demo test lint native-test bench quality instructions profiles wheel clean
 
@@ -87,3 +97,12 @@ native/build/test: $(C_INPUTS)
 native/build/test-sanitized: $(C_INPUTS)
 	mkdir -p $(@D)
 	$(CC) $(C_FLAGS) $(SANITIZE) $(C_FILES) -o $@ $(C_LIBS)
+
+# Each of the targets of the fuzzer, and a program that only tries what is in the corpus.
+native/build/fuzz-%: native/fuzz/fuzz_%.c $(C_INPUTS) $(FUZZ_INPUTS)
+	mkdir -p $(@D)
+	$(CLANG) $(C_FLAGS) $(SANITIZERS) -fsanitize=fuzzer -DQAC_LIBFUZZER $(FUZZ_FLAGS) $(CORE) $< native/fuzz/input.c -o $@ $(C_LIBS)
+
+native/build/replay-%: native/fuzz/fuzz_%.c $(C_INPUTS) $(FUZZ_INPUTS)
+	mkdir -p $(@D)
+	$(CC) $(C_FLAGS) $(SANITIZERS) $(FUZZ_FLAGS) $(CORE) $< native/fuzz/input.c native/fuzz/replay.c -o $@ $(C_LIBS)
