@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qac._native import COMPOSE, CORRECT, MAX_AGE, ComposerArrays, ModelArrays, NgramArrays, Vocabulary
+from qac._native import (
+    COMPOSE,
+    COMPOSER_SETTINGS,
+    CORRECT,
+    MAX_AGE,
+    ComposerArrays,
+    ModelArrays,
+    NgramArrays,
+    Vocabulary,
+)
 from qac._native.base import LOSSES
 from qac.config import ComposerConfig, DecodingConfig, IndexConfig, RankerConfig, TrainingConfig
 from qac.examples import Example, normalize_examples
@@ -115,17 +124,16 @@ def composer(c: ComposerArrays) -> Iterator[bytes]:
     yield c.association_weight.tobytes()
 
 
-SETTINGS = (
-    "unknown share copy_start copy_none copy_some copy_all associate least length_discount length_scale spelling new_query"
-).split()
-
-
 def scalars(a: ModelArrays) -> bytes:
     """Return the block of what is no array."""
     c = a.composer
     vectorizers = b"".join(struct.pack("<4I5f", *astuple(v)) for v in (a.session, a.prefix))
     orders = (c.word.order, c.character.order) if c else (0, 0)
-    numbers = [*a.recall, *(c.older if c else [0.0] * MAX_AGE), *(c.settings[s] if c else 0.0 for s in SETTINGS)]
+    numbers = [
+        *a.recall,
+        *(c.older if c else [0.0] * MAX_AGE),
+        *(c.settings[s] if c else 0.0 for s in COMPOSER_SETTINGS),
+    ]
     head = struct.pack("<fIIIII", a.repeat_weight, LOSSES[a.loss], a.filters, *orders, 0)
     return vectorizers + head + np.array(numbers, "<f8").tobytes()
 

@@ -133,7 +133,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     }
     uint8_t *begin = (uint8_t *)s.text;
     const size_t behind = (size_t)(b.end - b.at), room = max_size - (size_t)(begin - data) - behind;
-    if (begin < data + sizeof(uint32_t))
+    if (room == 0 || (size_t)(begin - data) < sizeof(uint32_t))
         return LLVMFuzzerMutate(data, size, max_size);
     if (random >> 40 & 1 && s.len >= 4) {
         change_numbers(begin, s.len, (unsigned)(random >> 41));

@@ -3,7 +3,7 @@
 
 #include "input.h"
 
-enum { TEXT = QAC_MAX_K * QAC_MAX_COMPOSED, MOST_MODEL = 1 << 20 };
+enum { TEXT = QAC_MAX_K * QAC_MAX_COMPOSED, MOST_MODEL = 1 << 20, MOST_REQUEST = 1 << 12 };
 
 static qac_model *model;
 static qac_scratch *scratch;
@@ -57,6 +57,35 @@ static void check_answer(const request *r, const qac_answer *a, slice text)
     }
 }
 
+/* Two requests in one call are answered as each by itself. */
+static void check_batch(const request *r, const qac_answer *answers, uint32_t n, const char *text)
+{
+    enum { REQUESTS = 2 };
+    static qac_answer found[REQUESTS * QAC_MAX_K];
+    static char texts[REQUESTS * MOST_REQUEST], out[REQUESTS * TEXT];
+    uint64_t end[2 * REQUESTS], at = 0, done;
+    uint32_t numbers[REQUESTS];
+    if (r->prefix.len + r->session.len > MOST_REQUEST)
+        return;
+    for (int i = 0; i < REQUESTS; i++) {
+        memcpy(texts + at, r->prefix.text, r->prefix.len);
+        end[2 * i] = at += r->prefix.len;
+        memcpy(texts + at, r->session.text, r->session.len);
+        end[2 * i + 1] = at += r->session.len;
+    }
+    REQUIRE(qac_complete_batch(model, scratch, texts, end, REQUESTS, r->k, r->beam, r->options, found, numbers, out,
+                               sizeof out, &done) == QAC_OK);
+    REQUIRE(done >= 1 && done <= REQUESTS);
+    for (uint64_t i = 0; i < done; i++) {
+        REQUIRE(numbers[i] == n);
+        for (uint32_t a = 0; a < n; a++) {
+            const qac_answer *x = &answers[a], *y = &found[i * r->k + a];
+            REQUIRE(x->label == y->label && x->source == y->source && x->score == y->score);
+            REQUIRE(is_same((slice){text + x->begin, x->end - x->begin}, (slice){out + y->begin, y->end - y->begin}));
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static qac_answer answers[QAC_MAX_K];
@@ -76,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (uint32_t j = 0; j < i && i < 32; j++)
             REQUIRE(!is_same(one, (slice){text + answers[j].begin, answers[j].end - answers[j].begin}));
     }
+    check_batch(&r, answers, n, text);
     qac_step steps[32];
     qac_push pushes[32];
     uint32_t n_features, n_steps, n_pushes;
