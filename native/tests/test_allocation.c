@@ -315,25 +315,6 @@ void test_allocation(void)
 
 void fail_allocation(uint64_t n) { (void)n; }
 
-/* For what a test needs beside the call that it is about. */
-typedef struct {
-    uint64_t countdown;
-    uint32_t chance;
-} failing;
-
-static failing stop_failing(void)
-{
-    const failing f = {countdown, chance};
-    countdown = chance = 0;
-    return f;
-}
-
-static void go_on_failing(failing f)
-{
-    countdown = f.countdown;
-    chance = f.chance;
-}
-
 void fail_allocations(uint32_t one_in) { (void)one_in; }
 
 bool has_failed(void) { return false; }
