@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
 # setuptools maps these folders into the package (see pyproject.toml).
 MAPPED = data_prep webdemo
-PYTHON_FILES = setup.py qac tests benchmarks $(MAPPED)
+PYTHON_FILES = setup.py qac tests benchmarks native/fuzz $(MAPPED)
 
 C_FILES = $(wildcard native/src/*.c native/tests/*.c)
 C_INPUTS = native/qac.h $(C_FILES) $(wildcard native/src/*.h native/tests/*.h)
@@ -46,8 +46,9 @@ lint: $(VENV)/.installed-dev build/typed ## check style and types of the Python,
 	MYPYPATH=build/typed $(BIN)/mypy -p qac
 	$(CC) $(C_FLAGS) -O2 -fsyntax-only $(C_FILES)
 
-native-test: native/build/test-sanitized ## run the native tests under the address and undefined-behaviour sanitizers
+native-test: native/build/test-sanitized native/build/replay-model ## run the native tests under the address and undefined-behaviour sanitizers
 	native/build/test-sanitized
+	native/build/replay-model native/fuzz/corpus/model/*
 
 native-test-threads: native/build/test-threads ## run those that share models and trainings between threads under the thread sanitizer
 	native/build/test-threads concurrency training
@@ -114,7 +115,7 @@ native/build/test-threads: $(C_INPUTS)
 	mkdir -p $(@D)
 	$(CC) $(C_FLAGS) -g -O1 -fsanitize=thread $(C_FILES) -o $@ $(C_LIBS)
 
-# Each of the targets of the fuzzer, and a program that only tries what is in the corpus.
+# A target of the fuzzer, and the same without it: tries the files that are named.
 native/build/fuzz-%: native/fuzz/fuzz_%.c $(C_INPUTS) $(FUZZ_INPUTS)
 	mkdir -p $(@D)
 	$(CLANG) $(C_FLAGS) $(SANITIZERS) -fsanitize=fuzzer -DQAC_LIBFUZZER $(FUZZ_FLAGS) $(CORE) $< native/fuzz/input.c -o $@ $(C_LIBS)

@@ -76,7 +76,7 @@ def field(name, index, value):
         ("tree.children", "<u4", swap(0, -1)),
         ("tree.node", _native.NODE, field("mass", 1, 77)),
         ("tree.node", _native.NODE, field("block", 1, 0)),
-        ("tree.node", _native.NODE, field("n_blocks", 0, 1)),
+        ("tree.node", _native.NODE, field("n_blocks", 0, 0)),
         ("tree.node", _native.NODE, field("scale", 0, np.inf)),
         ("tree.node", _native.NODE, field("lo", 1, 1)),
         ("ranker.rows", "<u1", assign(0, 0xFF)),
