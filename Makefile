@@ -9,15 +9,26 @@ BIN = $(VENV)/bin
 SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
 # setuptools maps these folders into the package (see pyproject.toml).
 MAPPED = data_prep webdemo
-PYTHON_FILES = setup.py qac tests benchmarks $(MAPPED)
+PYTHON_FILES = setup.py qac tests benchmarks native/fuzz $(MAPPED)
 
 C_FILES = $(wildcard native/src/*.c native/tests/*.c)
 C_INPUTS = native/qac.h $(C_FILES) $(wildcard native/src/*.h native/tests/*.h)
 C_FLAGS = -std=c11 -Wall -Wextra -Werror -Inative -Inative/src
 C_LIBS = -lm -lpthread
-SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DQAC_TEST_ALLOC
+SANITIZERS = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE = $(SANITIZERS) -DQAC_TEST_ALLOC
 
-.PHONY: help demo test lint native-test bench quality instructions profiles wheel clean
+CLANG ?= clang
+# What is fuzzed, and for how long altogether.
+FUZZ_TARGETS = model request
+FUZZ_MINUTES ?= 10
+FUZZ_SECONDS = 60 * $(FUZZ_MINUTES) / $(words $(FUZZ_TARGETS))
+FUZZ_MODEL = native/fuzz/corpus/model/composing
+FUZZ_FLAGS = -DQAC_FUZZ_MODEL='"$(FUZZ_MODEL)"'
+FUZZ_INPUTS = $(wildcard native/fuzz/*.[ch])
+CORE = $(wildcard native/src/*.c)
+
+.PHONY: help demo test lint native-test native-test-threads fuzz bench quality instructions profiles wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,8 +46,20 @@ lint: $(VENV)/.installed-dev build/typed ## check style and types of the Python,
 	MYPYPATH=build/typed $(BIN)/mypy -p qac
 	$(CC) $(C_FLAGS) -O2 -fsyntax-only $(C_FILES)
 
-native-test: native/build/test-sanitized ## run the native tests under the address and undefined-behaviour sanitizers
+native-test: native/build/test-sanitized native/build/replay-model ## run the native tests under the address and undefined-behaviour sanitizers
 	native/build/test-sanitized
+	native/build/replay-model native/fuzz/corpus/model/*
+
+native-test-threads: native/build/test-threads ## run those that share models and trainings between threads under the thread sanitizer
+	native/build/test-threads concurrency training
+
+fuzz: $(FUZZ_TARGETS:%=native/build/fuzz-%) ## fuzz models and requests (needs clang; FUZZ_MINUTES=60)
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p native/build/corpus/$$target && \
+		native/build/fuzz-$$target -max_total_time=$$(($(FUZZ_SECONDS))) -timeout=10 -rss_limit_mb=2048 -max_len=32768 \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=native/build/$$target- \
+			native/build/corpus/$$target native/fuzz/corpus/$$target || exit 1; \
+	done
 
 bench: $(VENV)/.installed ## speed and size on the sample log (BENCH="LOG...", LIBPECOS=PYTHON to compare with)
 	$(BIN)/python benchmarks/speed.py $(BENCH) $(if $(LIBPECOS),--libpecos $(LIBPECOS))
@@ -87,3 +110,16 @@ native/build/test: $(C_INPUTS)
 native/build/test-sanitized: $(C_INPUTS)
 	mkdir -p $(@D)
 	$(CC) $(C_FLAGS) $(SANITIZE) $(C_FILES) -o $@ $(C_LIBS)
+
+native/build/test-threads: $(C_INPUTS)
+	mkdir -p $(@D)
+	$(CC) $(C_FLAGS) -g -O1 -fsanitize=thread $(C_FILES) -o $@ $(C_LIBS)
+
+# A target of the fuzzer, and the same without it: tries the files that are named.
+native/build/fuzz-%: native/fuzz/fuzz_%.c $(C_INPUTS) $(FUZZ_INPUTS)
+	mkdir -p $(@D)
+	$(CLANG) $(C_FLAGS) $(SANITIZERS) -fsanitize=fuzzer -DQAC_LIBFUZZER $(FUZZ_FLAGS) $(CORE) $< native/fuzz/input.c -o $@ $(C_LIBS)
+
+native/build/replay-%: native/fuzz/fuzz_%.c $(C_INPUTS) $(FUZZ_INPUTS)
+	mkdir -p $(@D)
+	$(CC) $(C_FLAGS) $(SANITIZERS) $(FUZZ_FLAGS) $(CORE) $< native/fuzz/input.c native/fuzz/replay.c -o $@ $(C_LIBS)

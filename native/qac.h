@@ -28,7 +28,7 @@ enum {
     QAC_ENOMEM = 1,    /* out of memory */
     QAC_EINVAL = 2,    /* an argument is out of its documented range */
     QAC_ECORRUPT = 3,  /* a model's content contradicts itself */
-    QAC_ECANCELLED = 4 /* training was cancelled through its progress block */
+    QAC_ECANCELLED = 4 /* training was cancelled: qac_progress_cancel */
 };
 
 /* Returns a static text that begins with the code's name; never NULL. */
@@ -231,14 +231,21 @@ typedef struct {
                                 this width brings to it, trained level by level */
 } qac_training;
 
-/* Shared with the caller's thread while training runs: it may read all and set `cancel`. */
+/* How far training has come. */
 typedef struct {
-    volatile uint64_t work_done, work_total; /* examples, counted once per tree level */
-    volatile uint64_t passes;                /* over a node's examples, all nodes together */
-    volatile double loss;                    /* sum of finished nodes' final losses; of the softmax in nats */
-    volatile double loss_start;              /* the same before training: counts alone */
-    volatile int cancel;
-} qac_progress;
+    uint64_t work_done, work_total; /* examples, counted once per tree level */
+    uint64_t passes;                /* over a node's examples, all nodes together */
+    double loss;                    /* sum of finished nodes' final losses; of the softmax in nats */
+    double loss_start;              /* the same before training: counts alone */
+} qac_training_state;
+
+/* Shared by training and any other threads: they may read and cancel at any time. */
+typedef struct qac_progress qac_progress;
+int qac_progress_new(qac_progress **out);
+void qac_progress_free(qac_progress *progress);
+void qac_progress_read(qac_progress *progress, qac_training_state *state);
+/* Training that runs, or begins, with this progress ends soon with QAC_ECANCELLED. */
+void qac_progress_cancel(qac_progress *progress);
 
 typedef struct qac_rankers qac_rankers;
 

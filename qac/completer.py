@@ -215,7 +215,7 @@ class Completer:
 
     def __len__(self) -> int:
         """Return the number of queries that it knows."""
-        return int(self._model.meta["labels"])
+        return self._model.meta.labels
 
     def __contains__(self, text: object) -> bool:
         """Return whether it knows the query ``text``."""
@@ -237,10 +237,10 @@ class Completer:
             "bytes": file.size,
             "bytes_per_label": round(file.size / len(self), 1),
             "fingerprint": file.fingerprint,
-            "qac": meta["qac"],
+            "qac": meta.qac,
             "labels": len(self),
-            "weights": meta["weights"],
-            "config": meta["config"],
+            "weights": meta.weights,
+            "config": dict(meta.config),
         }
 
 

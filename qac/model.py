@@ -5,16 +5,18 @@ Serving imports this and nothing of training.
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from qac import _native
 from qac._native import ComposerArrays, ModelArrays, NgramArrays, RowArrays, TreeArrays, VectorizerConfig, Vocabulary
-from qac.errors import ModelError
+from qac.config import TrainingConfig
+from qac.errors import ModelError, UsageError
+from qac.meta import ComposerMeta, ModelMeta, parse_meta, read_settings
 from qac.modelfile import SectionFile
 from qac.text import PROTOCOLS, Protocol
 
@@ -24,20 +26,27 @@ class LoadedModel:
     """A model file, ready to search."""
 
     file: SectionFile
-    meta: dict[str, Any]
+    meta: ModelMeta
     arrays: ModelArrays
     native: _native.Model
 
     @property
     def protocol(self) -> Protocol:
         """The text protocol of its training, to be applied to requests."""
-        protocol: Protocol = self.meta["text"]
-        return protocol
+        return cast(Protocol, self.meta.text)  # load_model has made sure
 
     @property
     def beam(self) -> int:
         """Nodes that a search keeps per round unless told otherwise; 0: best first, exact."""
-        return int(self.meta["decoding"]["beam"])
+        return self.meta.decoding.beam
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The configuration of its training. Raises ModelError where the file says none that is possible."""
+        try:
+            return read_settings(TrainingConfig, self.meta.config, "config")
+        except (ValueError, OverflowError, UsageError) as e:
+            raise ModelError(f"{self.file.path} is damaged: {e}; copy or train it anew") from e
 
 
 def load_model(path: str | os.PathLike[str], check: bool | None = None) -> LoadedModel:
@@ -50,19 +59,19 @@ def load_model(path: str | os.PathLike[str], check: bool | None = None) -> Loade
     """
     file = SectionFile(path, check)
     try:
-        meta = json.loads(file.bytes("meta"))
-        arrays = _arrays(file, meta)
-        if meta["text"] not in PROTOCOLS:
+        meta = parse_meta(file.bytes("meta"))
+        if meta.text not in PROTOCOLS:
             raise ModelError(
-                f"{path} was trained with the text protocol {meta['text']!r}, which this qac does not know; "
+                f"{path} was trained with the text protocol {meta.text!r:.60}, which this qac does not know; "
                 "upgrade qac or train it anew"
             )
-        return LoadedModel(file, meta, arrays, _native.Model(arrays, int(meta["max_label_bytes"])))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, _native.CorruptError) as e:
+        arrays = _arrays(file, meta)
+        return LoadedModel(file, meta, arrays, _native.Model(arrays, meta.max_label_bytes))
+    except (ValueError, OverflowError, RecursionError, UsageError, _native.CorruptError) as e:
         raise ModelError(f"{path} is damaged: its content contradicts itself ({e}); copy or train it anew") from e
 
 
-def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
+def _arrays(file: SectionFile, meta: ModelMeta) -> ModelArrays:
     count, length = file.array("labels.count", "<f4"), file.array("labels.length", "<u1")
     length_factor = file.array("labels.length_factor", "<f8")
     node = file.array("tree.node", _native.NODE)
@@ -81,6 +90,7 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         for name in ("session", "prefix")
     ]
     _require_equal(
+        (len(count), meta.labels),
         (len(block), (len(count) + 15) // 16),
         (len(length), len(count)),
         (len(length_factor), 256),
@@ -92,8 +102,8 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         *((len(v.bucket_end).bit_count(), 1) for v in vocabularies if len(v)),
     )
     return ModelArrays(
-        session=_config(meta["session"]),
-        prefix=_config(meta["prefix"]) if meta["prefix"] else VectorizerConfig(kinds=0),
+        session=meta.session,
+        prefix=meta.prefix or VectorizerConfig(kinds=0),
         session_vocabulary=vocabularies[0],
         prefix_vocabulary=vocabularies[1],
         tree=TreeArrays(
@@ -113,26 +123,22 @@ def _arrays(file: SectionFile, meta: dict[str, Any]) -> ModelArrays:
         label_text=file.array("labels.text", "<u1"),
         label_block=block,
         rows=RowArrays(file.array("ranker.rows", "<u1"), block_feature, block_begin),
-        repeat_weight=float(meta["repeat_weight"]),
-        recall=_by_age(meta["recall"]),
-        loss=meta["loss"],
-        filters=meta["decoding"]["prefix"] == "filter",
-        composer=_composer(file, meta["composer"]) if meta["composer"] else None,
+        repeat_weight=meta.repeat_weight,
+        recall=_by_age(meta.recall),
+        loss=meta.loss,
+        filters=meta.decoding.prefix == "filter",
+        composer=_composer(file, meta.composer) if meta.composer else None,
     )
 
 
-def _by_age(rates: list[Any]) -> list[float]:
+def _by_age(rates: Sequence[float]) -> Sequence[float]:
     _require_equal((len(rates), _native.MAX_AGE))
-    return [float(rate) for rate in rates]
+    return rates
 
 
-def _config(stored: dict[str, Any]) -> VectorizerConfig:
-    return VectorizerConfig(**{f.name: stored[f.name] for f in fields(VectorizerConfig)})
-
-
-def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
-    word = _ngrams(file, "word", meta["word_order"])
-    character = _ngrams(file, "char", meta["character_order"])
+def _composer(file: SectionFile, meta: ComposerMeta) -> ComposerArrays:
+    word = _ngrams(file, "word", meta.word_order)
+    character = _ngrams(file, "char", meta.character_order)
     c = ComposerArrays(
         word=word,
         character=character,
@@ -148,9 +154,11 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
         association_end=file.array("composer.assoc_end", "<u4"),
         association=file.array("composer.assoc_word", "<u4"),
         association_weight=file.array("composer.assoc_weight", "<f4"),
-        older=_by_age(meta["older"]),
-        settings={name: float(value) for name, value in meta["settings"].items()},
+        older=_by_age(meta.older),
+        settings=meta.settings,
     )
+    if set(c.settings) != set(_native.COMPOSER_SETTINGS):
+        raise ValueError("the composer's settings are not those of this version")
     words = len(word.unigram) - 1
     _require_equal(
         (len(c.word_end), words),
@@ -167,7 +175,7 @@ def _composer(file: SectionFile, meta: dict[str, Any]) -> ComposerArrays:
 def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
     unigram = file.array(f"{name}.unigram", "<f4")
     g = NgramArrays(
-        order=int(order),
+        order=order,
         unigram=unigram,
         child_end=file.array(f"{name}.child_end", "<u4"),
         backoff=file.array(f"{name}.backoff", "<u1"),

@@ -15,6 +15,7 @@ from qac._native import ComposerArrays, Vocabulary
 from qac._version import __version__
 from qac.errors import ModelError
 from qac.features.base import HashedTfidfVectorizer
+from qac.meta import ComposerMeta, ModelMeta
 from qac.modelfile import write_sections
 from qac.training import TrainedModel
 
@@ -46,27 +47,27 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
     text, blocks = _native.encode_labels(trained.labels.texts)
     count = trained.labels.counts.astype(np.float32)
     assert tree.weight is not None
-    meta = {
-        "qac": __version__,
-        "text": trained.config.text,
-        "unicode": unicodedata.unidata_version,
-        "labels": len(trained.labels),
-        "weights": r.n_weights,
-        "max_label_bytes": max(len(t.encode("utf-8")) for t in trained.labels.texts),
-        "repeat_weight": trained.config.repeat_weight,
-        "recall": list(trained.recall),
-        "loss": trained.config.ranker.loss,
-        "decoding": asdict(trained.config.decoding),
-        "session": asdict(trained.session.config()),
-        "prefix": asdict(trained.prefix.config()) if trained.prefix else None,
-        "composer": _composer_meta(trained.composer),
-        "config": asdict(trained.config),
-        "summary": trained.summary,
-    }
+    meta = ModelMeta(
+        qac=__version__,
+        text=trained.config.text,
+        unicode=unicodedata.unidata_version,
+        labels=len(trained.labels),
+        weights=r.n_weights,
+        max_label_bytes=max(len(t.encode("utf-8")) for t in trained.labels.texts),
+        repeat_weight=trained.config.repeat_weight,
+        recall=trained.recall,
+        loss=trained.config.ranker.loss,
+        decoding=trained.config.decoding,
+        session=trained.session.config(),
+        prefix=trained.prefix.config() if trained.prefix else None,
+        composer=_composer_meta(trained.composer),
+        config=asdict(trained.config),
+        summary=trained.summary,
+    )
     write_sections(
         path,
         {
-            "meta": json.dumps(meta, ensure_ascii=False, sort_keys=True).encode("utf-8"),
+            "meta": json.dumps(asdict(meta), ensure_ascii=False, sort_keys=True).encode("utf-8"),
             "labels.text": text,
             "labels.block": blocks,
             "labels.count": count,
@@ -90,15 +91,8 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
     )
 
 
-def _composer_meta(c: ComposerArrays | None) -> dict[str, Any] | None:
-    if c is None:
-        return None
-    return {
-        "word_order": c.word.order,
-        "character_order": c.character.order,
-        "older": list(c.older),
-        "settings": dict(c.settings),
-    }
+def _composer_meta(c: ComposerArrays | None) -> ComposerMeta | None:
+    return ComposerMeta(c.word.order, c.character.order, tuple(c.older), c.settings) if c else None
 
 
 def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:

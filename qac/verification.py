@@ -63,11 +63,23 @@ def verify_model(model: LoadedModel) -> None:
     features = len(a.session_vocabulary) + len(a.prefix_vocabulary) + (a.loss == "hinge")
     weights_there = _native.count_weights(a.rows, a.tree, features)
     require(weights_there is not None, "a row of weights is not in order, or its feature or child does not exist")
-    require(weights_there == model.meta["weights"], "the number of weights is not that")
+    require(weights_there == model.meta.weights, "the number of weights is not that")
+    _verify_settings(model, texts, require)
     for v in (a.session_vocabulary, a.prefix_vocabulary):
         _verify_vocabulary(v, require)
     if a.composer:
         _verify_composer(a.composer, require)
+
+
+def _verify_settings(model: LoadedModel, texts: list[str], require: _Require) -> None:
+    meta, config = model.meta, model.config
+    longest = max(len(t.encode("utf-8")) for t in texts)
+    require(longest == meta.max_label_bytes, "the longest query's length is not that")
+    require(
+        (meta.text, meta.repeat_weight, meta.loss, meta.decoding, meta.composer is not None)
+        == (config.text, config.repeat_weight, config.ranker.loss, config.decoding, config.composer.enabled),
+        "a setting is not that of its training",
+    )
 
 
 def _read_strings(what: str, read: Callable[[int], str], n: int, require: _Require) -> list[str]:

@@ -1,5 +1,5 @@
 import random
-import time
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -404,17 +404,17 @@ def test_an_exception_in_watch_cancels(threads):
 
 def test_an_exception_in_watch_tells_the_native_code_to_stop(monkeypatch):
     """Small problems end by themselves before that shows: here the native code is one that only ends when told to."""
-    real, told = _native.training.lib, []
+    real, cancelled, told = _native.training.lib, threading.Event(), []
 
     class Patient:
         def __getattr__(self, name):
             return getattr(real, name)
 
-        def qac_train(self, tree, examples, training, state, out):
-            give_up = time.monotonic() + 10
-            while not state.cancel and time.monotonic() < give_up:
-                time.sleep(0.01)
-            told.append(bool(state.cancel))
+        def qac_progress_cancel(self, progress):
+            cancelled.set()
+
+        def qac_train(self, tree, examples, training, progress, out):
+            told.append(cancelled.wait(10))
             return real.QAC_ECANCELLED
 
     def stop(state):

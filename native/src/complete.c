@@ -462,6 +462,8 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
             status = write_answer(&answers[*n], x, text_of(s, x), text, text_size, &at);
         *n += status == QAC_OK;
     }
+    if (status)
+        *n = 0;
     return status;
 }
 

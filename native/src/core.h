@@ -178,6 +178,18 @@ static inline double qac_l3_hinge(double z)
     return qac_exp(-short_of * short_of * short_of);
 }
 
+/* An occurrence of a term in a document, or all of them. */
+typedef struct {
+    uint64_t hash;
+    float count;
+    uint32_t kind, begin, end;
+} term;
+
+/* As qac_vectorize, of valid settings and a document of at most UINT32_MAX bytes, in the caller's work space of
+ * QAC_MAX_TERMS terms; returns the number of features (features.c). */
+uint32_t qac_vectorize_in(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,
+                          term *terms, qac_feature *out);
+
 /* Are a vectoriser's settings in their ranges? (features.c) */
 bool qac_vectorizer_is_valid(const qac_vectorizer *v);
 

@@ -4,12 +4,6 @@
 #include "core.h"
 
 typedef struct {
-    uint64_t hash;
-    float count;
-    uint32_t kind, begin, end;
-} term;
-
-typedef struct {
     term *term; /* [QAC_MAX_TERMS] */
     uint32_t n;
 } term_list;
@@ -142,18 +136,20 @@ int qac_terms(const qac_vectorizer *v, const char *doc, size_t doc_len, uint64_t
 {
     if (!qac_vectorizer_is_valid(v) || doc_len > UINT32_MAX)
         return QAC_EINVAL;
-    term buffer[QAC_MAX_TERMS];
-    term_list list = {buffer, 0};
+    term_list list = {qac_alloc(QAC_MAX_TERMS, sizeof(term)), 0};
+    if (!list.term)
+        return QAC_ENOMEM;
     extract(v, doc, doc_len, &list);
     for (uint32_t i = 0; i < list.n; i++) {
-        hash[i] = buffer[i].hash;
-        count[i] = buffer[i].count;
+        hash[i] = list.term[i].hash;
+        count[i] = list.term[i].count;
         if (span) {
-            span[2 * i] = buffer[i].begin;
-            span[2 * i + 1] = buffer[i].end;
+            span[2 * i] = list.term[i].begin;
+            span[2 * i + 1] = list.term[i].end;
         }
     }
     *n = list.n;
+    free(list.term);
     return QAC_OK;
 }
 
@@ -162,40 +158,47 @@ int qac_terms_batch(const qac_vectorizer *v, const char *text, const uint64_t *d
 {
     if (!qac_vectorizer_is_valid(v))
         return QAC_EINVAL;
-    term buffer[QAC_MAX_TERMS];
-    term_list list = {buffer, 0};
+    term_list list = {qac_alloc(QAC_MAX_TERMS, sizeof(term)), 0};
+    if (!list.term)
+        return QAC_ENOMEM;
+    int status = QAC_OK;
     uint64_t at = 0, begin = 0;
     for (uint64_t d = 0; d < docs; begin = doc_end[d++]) {
-        if (doc_end[d] < begin || doc_end[d] - begin > UINT32_MAX)
-            return QAC_EINVAL;
+        if (doc_end[d] < begin || doc_end[d] - begin > UINT32_MAX) {
+            status = QAC_EINVAL;
+            break;
+        }
         extract(v, text + begin, (size_t)(doc_end[d] - begin), &list);
-        if (capacity - at < list.n)
-            return QAC_EINVAL;
+        if (capacity - at < list.n) {
+            status = QAC_EINVAL;
+            break;
+        }
         for (uint32_t i = 0; i < list.n; i++, at++) {
-            hash[at] = buffer[i].hash;
-            count[at] = buffer[i].count;
+            hash[at] = list.term[i].hash;
+            count[at] = list.term[i].count;
         }
         row_end[d] = at;
     }
-    return QAC_OK;
+    free(list.term);
+    return status;
 }
 
-static uint32_t vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,
-                          term *buffer, qac_feature *out)
+uint32_t qac_vectorize_in(const qac_vectorizer *v, const qac_vocabulary *vocabulary, const char *doc, size_t len,
+                          term *terms, qac_feature *out)
 {
-    term_list list = {buffer, 0};
+    term_list list = {terms, 0};
     extract(v, doc, len, &list);
     uint32_t n = 0;
     double square = 0;
     for (uint32_t i = 0; i < list.n; i++) { /* hashes ascend, and ids like them */
-        const uint32_t id = qac_keys_find(&vocabulary->keys, buffer[i].hash);
+        const uint32_t id = qac_keys_find(&vocabulary->keys, terms[i].hash);
         if (id == QAC_NO_ID)
             continue;
-        const float value = buffer[i].count * vocabulary->idf[id];
+        const float value = terms[i].count * vocabulary->idf[id];
         if (n && out[n - 1].id == id) /* two terms that count as one */
             out[n - 1].value += value;
         else
-            out[n++] = (qac_feature){id, value, buffer[i].kind, buffer[i].begin, buffer[i].end};
+            out[n++] = (qac_feature){id, value, terms[i].kind, terms[i].begin, terms[i].end};
     }
     for (uint32_t i = 0; i < n; i++)
         square += (double)out[i].value * out[i].value;
@@ -210,8 +213,11 @@ int qac_vectorize(const qac_vectorizer *v, const qac_vocabulary *vocabulary, con
 {
     if (!qac_vectorizer_is_valid(v) || doc_len > UINT32_MAX)
         return QAC_EINVAL;
-    term buffer[QAC_MAX_TERMS];
-    *n = vectorize(v, vocabulary, doc, doc_len, buffer, out);
+    term *terms = qac_alloc(QAC_MAX_TERMS, sizeof *terms);
+    if (!terms)
+        return QAC_ENOMEM;
+    *n = qac_vectorize_in(v, vocabulary, doc, doc_len, terms, out);
+    free(terms);
     return QAC_OK;
 }
 
@@ -221,18 +227,16 @@ int qac_vectorize_batch(const qac_vectorizer *v, const qac_vocabulary *vocabular
 {
     if (!qac_vectorizer_is_valid(v))
         return QAC_EINVAL;
-    term buffer[QAC_MAX_TERMS];
-    qac_feature *features = qac_alloc(QAC_MAX_TERMS, sizeof(qac_feature));
-    if (!features)
-        return QAC_ENOMEM;
-    int status = QAC_OK;
+    term *terms = qac_alloc(QAC_MAX_TERMS, sizeof *terms);
+    qac_feature *features = qac_alloc(QAC_MAX_TERMS, sizeof *features);
+    int status = terms && features ? QAC_OK : QAC_ENOMEM;
     uint64_t at = 0, begin = 0;
-    for (uint64_t d = 0; d < docs; begin = doc_end[d++]) {
+    for (uint64_t d = 0; !status && d < docs; begin = doc_end[d++]) {
         if (doc_end[d] < begin || doc_end[d] - begin > UINT32_MAX) {
             status = QAC_EINVAL;
             break;
         }
-        const uint32_t n = vectorize(v, vocabulary, text + begin, (size_t)(doc_end[d] - begin), buffer, features);
+        const uint32_t n = qac_vectorize_in(v, vocabulary, text + begin, (size_t)(doc_end[d] - begin), terms, features);
         if (capacity - at < n) {
             status = QAC_EINVAL;
             break;
@@ -243,6 +247,7 @@ int qac_vectorize_batch(const qac_vectorizer *v, const qac_vocabulary *vocabular
         }
         row_end[d] = at;
     }
+    free(terms);
     free(features);
     return status;
 }

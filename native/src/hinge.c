@@ -59,8 +59,8 @@ static double product(const node_problem *p, uint32_t session, const double *w)
 static double cost_of(const qac_training *t, int8_t y) { return y > 0 ? t->positive_cost : t->negative_cost; }
 
 /* Leaves the solution in s->w. */
-static int solve(const node_problem *p, const qac_training *t, problem *s, volatile uint64_t *passes,
-                 const volatile int *cancel)
+static int solve(const node_problem *p, const qac_training *t, problem *s, const qac_progress *progress,
+                 uint64_t *passes)
 {
     uint64_t state = 0x9e3779b97f4a7c15ULL;
     uint32_t active = p->sessions;
@@ -70,7 +70,7 @@ static int solve(const node_problem *p, const qac_training *t, problem *s, volat
     for (uint32_t i = 0; i < p->sessions; i++)
         s->order[i] = i;
     for (uint32_t pass = 0; pass < t->max_passes; pass++) {
-        if (*cancel)
+        if (is_cancelled(progress))
             return QAC_ECANCELLED;
         double most = -HUGE_VAL, least = HUGE_VAL; /* of the projected gradient */
         shuffle(s->order, active, &state);
@@ -153,8 +153,8 @@ static int arrange(const node_problem *p, const kept_weight *kept, uint64_t n, s
     return QAC_OK;
 }
 
-int fit_hinge(const node_problem *p, const qac_training *t, solver_space *space, volatile uint64_t *passes,
-              const volatile int *cancel, node_weights *out, double loss[2])
+int fit_hinge(const node_problem *p, const qac_training *t, solver_space *space, const qac_progress *progress,
+              uint64_t *passes, node_weights *out, double loss[2])
 {
     const uint64_t n = p->sessions, followed = p->y_end[n - 1];
     const uint64_t size = (p->features + 2 * n) * sizeof(double) + (p->children + 1) * sizeof(uint64_t) +
@@ -180,7 +180,7 @@ int fit_hinge(const node_problem *p, const qac_training *t, solver_space *space,
         const uint64_t begin = c ? end[c - 1] : 0;
         for (uint64_t j = begin; j < end[c]; j++)
             s.y[sessions[j]] = 1;
-        const int status = solve(p, t, &s, passes, cancel);
+        const int status = solve(p, t, &s, progress, passes);
         if (status)
             return status;
         loss[0] += (double)(end[c] - begin) * t->positive_cost + (double)(n - (end[c] - begin)) * t->negative_cost;

@@ -94,6 +94,7 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
     if (!s)
         return QAC_ENOMEM;
     *s = (qac_scratch){
+        .terms = qac_alloc(QAC_MAX_TERMS, sizeof *s->terms),
         .features = qac_alloc(2 * QAC_MAX_TERMS + 1, sizeof *s->features),
         .z = qac_alloc(m->max_children, sizeof *s->z),
         .is_touched = qac_alloc(m->max_children, sizeof *s->is_touched),
@@ -109,7 +110,7 @@ int qac_scratch_new(const qac_model *m, qac_scratch **out)
     const bool composes = m->parts.composer.word.order > 0;
     if (composes)
         s->compose = compose_scratch_new(&m->parts.composer);
-    if ((composes && !s->compose) || !s->features || !s->z || !s->is_touched || !s->touched || !s->mass ||
+    if ((composes && !s->compose) || !s->terms || !s->features || !s->z || !s->is_touched || !s->touched || !s->mass ||
         !s->frontier || !s->top || !s->mixed || !s->text) {
         qac_scratch_free(s);
         return QAC_ENOMEM;
@@ -124,6 +125,7 @@ void qac_scratch_free(qac_scratch *s)
 {
     if (!s)
         return;
+    free(s->terms);
     free(s->features);
     free(s->z);
     free(s->is_touched);

@@ -38,6 +38,7 @@ typedef struct qac_mixed {
 enum { MOST_MIXED = 3 * QAC_MAX_K + QAC_MAX_AGE };
 
 struct qac_scratch {
+    term *terms;           /* [QAC_MAX_TERMS] of one document */
     qac_feature *features; /* [2 * QAC_MAX_TERMS + 1] the request's, ascending by id */
     uint32_t n_features;
     double *z;             /* [max_children] sums of weights; all zero between expansions */

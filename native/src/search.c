@@ -32,19 +32,14 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
                          size_t session_len)
 {
     const qac_parts *p = &m->parts;
+    if (prefix_len > UINT32_MAX || session_len > UINT32_MAX)
+        return QAC_EINVAL;
     s->n_features = 0;
-    if (session_len && p->session_vocabulary.keys.n) {
-        const int status = qac_vectorize(&p->session, &p->session_vocabulary, session, session_len, s->features,
-                                         &s->n_features);
-        if (status)
-            return status;
-    }
+    if (session_len && p->session_vocabulary.keys.n)
+        s->n_features = qac_vectorize_in(&p->session, &p->session_vocabulary, session, session_len, s->terms, s->features);
     if (p->prefix_vocabulary.keys.n) {
-        uint32_t n;
         qac_feature *f = s->features + s->n_features;
-        const int status = qac_vectorize(&p->prefix, &p->prefix_vocabulary, prefix, prefix_len, f, &n);
-        if (status)
-            return status;
+        const uint32_t n = qac_vectorize_in(&p->prefix, &p->prefix_vocabulary, prefix, prefix_len, s->terms, f);
         for (uint32_t i = 0; i < n; i++)
             f[i].id += p->session_vocabulary.keys.n;
         /* Each block has length 1; so has the whole. */

@@ -176,8 +176,8 @@ static void descent_direction(const memory *m, const double *g, const double *di
     }
 }
 
-int fit_softmax(const node_problem *p, const qac_training *t, solver_space *space, volatile uint64_t *passes,
-                const volatile int *cancel, node_weights *out, double loss[2])
+int fit_softmax(const node_problem *p, const qac_training *t, solver_space *space, const qac_progress *progress,
+                uint64_t *passes, node_weights *out, double loss[2])
 {
     const uint64_t n = p->slots;
     const uint64_t doubles = 5 * n + p->children, floats = 2 * MEMORY * n;
@@ -207,7 +207,7 @@ int fit_softmax(const node_problem *p, const qac_training *t, solver_space *spac
     double f = plain; /* w = 0: no penalty yet */
 
     for (uint32_t pass = 1; pass < t->max_passes; pass++) {
-        if (*cancel)
+        if (is_cancelled(progress))
             return QAC_ECANCELLED;
         descent_direction(&m, g, diagonal, direction, n);
         const double slope = dot(g, direction, n);

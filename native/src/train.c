@@ -4,8 +4,6 @@
  * or when. So the outcome is the same, bit for bit, for any number of threads.
  */
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 
 #include "train.h"
 
@@ -107,7 +105,6 @@ typedef struct {
     atomic_int status; /* the first error */
     double (*loss)[2];  /* [nodes] */
     matches matched;    /* sessions that come to the nodes by search, not by what followed them */
-    pthread_mutex_t lock; /* of progress */
 } shared;
 
 /* A thread's buffers, kept from job to job. */
@@ -410,13 +407,11 @@ static int train_node(shared *sh, const job *j, workspace *w)
     if (status)
         return status;
     fit_function *fit = hinge ? fit_hinge : fit_softmax;
-    volatile uint64_t passes = 0;
-    status = fit(&p, sh->training, &w->solver, &passes, &sh->progress->cancel, &weights, sh->loss[j->node]);
+    uint64_t passes = 0;
+    status = fit(&p, sh->training, &w->solver, sh->progress, &passes, &weights, sh->loss[j->node]);
     if (!status)
         status = collect(&weights, p.features, sh->training->prune, w, &sh->out->ranker[j->node]);
-    pthread_mutex_lock(&sh->lock);
-    sh->progress->passes += passes;
-    pthread_mutex_unlock(&sh->lock);
+    progress_add(sh->progress, (qac_training_state){.passes = passes});
     return status;
 }
 
@@ -436,15 +431,12 @@ static void *run(void *argument)
         const uint_fast32_t i = atomic_fetch_add(&sh->next, 1);
         if (i >= sh->n_jobs)
             break;
-        status = sh->progress->cancel ? QAC_ECANCELLED : train_node(sh, &sh->jobs[i], &w);
+        status = is_cancelled(sh->progress) ? QAC_ECANCELLED : train_node(sh, &sh->jobs[i], &w);
         if (sh->jobs[i].examples >= MANY_EXAMPLES)
             buffers_free(&w); /* the nodes after it are smaller, and by and by the results need the room */
         const double *loss = sh->loss[sh->jobs[i].node];
-        pthread_mutex_lock(&sh->lock);
-        sh->progress->work_done += sh->jobs[i].examples;
-        sh->progress->loss_start += loss[0];
-        sh->progress->loss += loss[1];
-        pthread_mutex_unlock(&sh->lock);
+        progress_add(sh->progress, (qac_training_state){
+                                       .work_done = sh->jobs[i].examples, .loss_start = loss[0], .loss = loss[1]});
     }
     if (status) {
         int none = QAC_OK;
@@ -546,23 +538,22 @@ int qac_train(const qac_tree *tree, const qac_examples *examples, const qac_trai
         goto done;
     memset(sh.loss, 0, tree->nodes * sizeof *sh.loss);
     sh.out = r;
-    progress->work_done = progress->work_total = progress->passes = 0;
-    progress->loss = progress->loss_start = 0;
+    qac_training_state state = {0};
     for (uint32_t i = 0; i < tree->nodes; i++)
         if (tree->node[i].n_children > 1)
-            progress->work_total += count_examples(tree, examples, &tree->node[i]);
-    if (pthread_mutex_init(&sh.lock, NULL))
-        goto done;
+            state.work_total += count_examples(tree, examples, &tree->node[i]);
+    progress_set(progress, state);
     status = training->matcher_beam ? train_levels(&sh, thread) : train_nodes(&sh, 0, tree->nodes, thread);
-    pthread_mutex_destroy(&sh.lock);
     /* Sum in the order of nodes: the order in which threads finished must not show. */
-    progress->loss = progress->loss_start = 0;
+    qac_progress_read(progress, &state);
+    state.loss = state.loss_start = 0;
     for (uint32_t i = 0; i < tree->nodes; i++) {
         r->rows += all[i].rows;
         r->entries += all[i].entries;
-        progress->loss_start += sh.loss[i][0];
-        progress->loss += sh.loss[i][1];
+        state.loss_start += sh.loss[i][0];
+        state.loss += sh.loss[i][1];
     }
+    progress_set(progress, state);
 done:
     free(sh.jobs);
     free(sh.loss);

@@ -2,7 +2,24 @@
 #ifndef QAC_TRAIN_H
 #define QAC_TRAIN_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "core.h"
+
+struct qac_progress {
+    pthread_mutex_t lock; /* of state */
+    qac_training_state state;
+    atomic_bool cancelled;
+};
+
+void progress_set(qac_progress *p, qac_training_state state);
+void progress_add(qac_progress *p, qac_training_state more);
+
+static inline bool is_cancelled(const qac_progress *p)
+{
+    return atomic_load_explicit(&p->cancelled, memory_order_relaxed);
+}
 
 /* One node's problem. "Local" features are numbered 0.. in ascending order of their global ids; only those that some
  * example of the node has exist. A slot is a (feature, child) pair that occurs together in an example: one weight. */
@@ -46,10 +63,10 @@ typedef struct {
     buffer work, weight, kept, end, child;
 } solver_space;
 
-/* Each solves one node's problem, adds to *passes as it goes and returns QAC_ECANCELLED soon after *cancel is set.
+/* Each solves one node's problem, adds to *passes as it goes and returns QAC_ECANCELLED soon after it is cancelled.
  * loss[0], loss[1]: before and after, without the penalty. */
-typedef int fit_function(const node_problem *p, const qac_training *t, solver_space *space, volatile uint64_t *passes,
-                         const volatile int *cancel, node_weights *out, double loss[2]);
+typedef int fit_function(const node_problem *p, const qac_training *t, solver_space *space, const qac_progress *progress,
+                         uint64_t *passes, node_weights *out, double loss[2]);
 fit_function fit_softmax, fit_hinge;
 
 /* What one ranker is: rows of features, global ids ascending, each with weights of children. */

@@ -124,11 +124,12 @@ sample make_sample(void)
     return s;
 }
 
-sample make_wide_sample(uint32_t nodes)
+sample make_wide_sample(uint32_t nodes, uint32_t digits)
 {
     sample s = {.parts = {.session = VECTORIZER, .prefix = VECTORIZER, .repeat_weight = 1}};
     const uint32_t n = 2 * nodes;
-    char *text = allocate(n * 8);
+    const size_t size = digits + 1u;
+    char *text = allocate(n * size);
     const char **labels = allocate(n * sizeof *labels);
     float *count = allocate(n * sizeof *count);
     qac_node *node = allocate((nodes + 1) * sizeof *node);
@@ -138,8 +139,8 @@ sample make_wide_sample(uint32_t nodes)
     for (uint32_t i = 0; i <= nodes; i++)
         top[i] = 1;
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(text + 8 * i, 8, "%07u", i % 10000000);
-        labels[i] = text + 8 * i;
+        snprintf(text + size * i, size, "%0*u", (int)digits, i % 10000000);
+        labels[i] = text + size * i;
         count[i] = 1;
     }
     node[0] = (qac_node){.mass = n, .hi = n, .n_children = nodes};
@@ -174,6 +175,14 @@ void free_sample(sample *s)
 {
     for (int i = 0; i < s->n_arrays; i++)
         free(s->array[i].data);
+}
+
+qac_progress *make_progress(void)
+{
+    qac_progress *p = NULL;
+    if (qac_progress_new(&p))
+        abort();
+    return p;
 }
 
 int ask_for(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,

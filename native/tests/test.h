@@ -19,6 +19,8 @@ void *allocate(size_t size);
 
 /* The n-th allocation of the core from now on fails (1: the next); 0: none. Needs -DQAC_TEST_ALLOC. */
 void fail_allocation(uint64_t n);
+/* One in n fails by chance; 0: none. */
+void fail_allocations(uint32_t one_in);
 /* Whether an allocation failed since. */
 bool has_failed(void);
 
@@ -81,8 +83,12 @@ double sample_association(uint32_t from, uint32_t to);
 enum { SAMPLE_MOST_SYMBOLS = 200 };
 double sample_probability(const sample_ngrams *g, const uint32_t *before, uint32_t n, uint32_t symbol);
 
-/* A model of `nodes` leaves with two labels each under one root, without features. */
-sample make_wide_sample(uint32_t nodes);
+/* A model of `nodes` leaves with two labels each under one root, without features. Labels are numbers of so many digits,
+ * at least 7. */
+sample make_wide_sample(uint32_t nodes, uint32_t digits);
+
+/* Progress of a training; to be freed. */
+qac_progress *make_progress(void);
 
 /* Completes; returns the status. Text is thrown away but written. options: QAC_COMPOSE, QAC_CORRECT. */
 int ask_for(const qac_model *m, qac_scratch *s, const char *prefix, const char *session, uint32_t k, uint32_t beam,
@@ -103,6 +109,7 @@ void test_ngrams(void);
 void test_spelling(void);
 void test_compose(void);
 void test_correct(void);
+void test_concurrency(void);
 void test_damage(void);
 void test_allocation(void);
 

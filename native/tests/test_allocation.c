@@ -7,12 +7,13 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t countdown;
+static uint32_t chance;
 static bool failed;
 
 static bool fails(void)
 {
     pthread_mutex_lock(&lock);
-    const bool now = countdown && --countdown == 0;
+    const bool now = (countdown && --countdown == 0) || (chance && random_below(chance) == 0);
     failed |= now;
     pthread_mutex_unlock(&lock);
     return now;
@@ -28,9 +29,34 @@ void fail_allocation(uint64_t n)
     failed = false;
 }
 
+/* For what a test needs beside the call that it is about. */
+typedef struct {
+    uint64_t countdown;
+    uint32_t chance;
+} failing;
+
+static failing stop_failing(void)
+{
+    const failing f = {countdown, chance};
+    countdown = chance = 0;
+    return f;
+}
+
+static void go_on_failing(failing f)
+{
+    countdown = f.countdown;
+    chance = f.chance;
+}
+
+void fail_allocations(uint32_t one_in)
+{
+    chance = one_in;
+    failed = false;
+}
+
 bool has_failed(void) { return failed; }
 
-static sample small, wide;
+static sample small, wide, long_labels;
 
 static int open_and_close(void)
 {
@@ -45,9 +71,9 @@ static int make_scratch(void)
 {
     static qac_model *m;
     if (!m) {
-        fail_allocation(0);
+        const failing f = stop_failing();
         CHECK(qac_model_open(&small.parts, &m) == QAC_OK);
-        fail_allocation(1);
+        go_on_failing(f);
     }
     qac_scratch *w = NULL;
     const int status = qac_scratch_new(m, &w);
@@ -69,6 +95,54 @@ static int vectorize(void)
     return qac_vectorize_batch(&small.parts.session, &small.parts.session_vocabulary, "xy", end, 2, id, value, 8, row_end);
 }
 
+static int vectorize_one(void)
+{
+    qac_feature out[QAC_MAX_TERMS];
+    uint32_t n;
+    const int status = qac_vectorize(&small.parts.session, &small.parts.session_vocabulary, "x y", 3, out, &n);
+    CHECK(status || n == 2);
+    return status;
+}
+
+static int hash_terms(void)
+{
+    uint64_t hash[QAC_MAX_TERMS];
+    float count[QAC_MAX_TERMS];
+    uint32_t n;
+    const int status = qac_terms(&small.parts.session, "x y", 3, hash, count, NULL, &n);
+    CHECK(status || n == 2);
+    return status;
+}
+
+static int hash_terms_of_many(void)
+{
+    const uint64_t end[] = {1, 4};
+    uint64_t hash[8], row_end[2];
+    float count[8];
+    const int status = qac_terms_batch(&small.parts.session, "xx y", end, 2, hash, count, 8, row_end);
+    CHECK(status || (row_end[0] == 1 && row_end[1] == 3));
+    return status;
+}
+
+static int number_words(void)
+{
+    const uint64_t text_end[] = {3, 5};
+    uint32_t word[8], n;
+    uint64_t word_end[2], begin[8], end[8];
+    const int status = qac_words("a bcd", text_end, 2, word, word_end, 8, begin, end, &n);
+    CHECK(status || n == 3);
+    return status;
+}
+
+static int count_reuse(void)
+{
+    const uint32_t word[] = {0, 1}, query[] = {0, 1};
+    const uint64_t word_end[] = {1, 2}, example_end[] = {2};
+    const double count[] = {1};
+    qac_reuse out;
+    return qac_count_reuse(word, word_end, 2, 2, query, example_end, count, 1, &out);
+}
+
 static int train(uint32_t threads, uint32_t loss)
 {
     const uint64_t row_end[] = {1, 2, 3}, label_end[] = {2, 3, 4, 5, 6, 7, 8, 9};
@@ -78,9 +152,12 @@ static int train(uint32_t threads, uint32_t loss)
     const qac_training training = {.l2 = 0.1, .tolerance = 1e-4, .max_passes = 20, .threads = threads,
                                    .loss = loss, .positive_cost = 1, .negative_cost = 1,
                                    .matcher_beam = loss == QAC_LOSS_HINGE ? 2 : 0};
-    qac_progress progress = {0};
+    qac_progress *progress = NULL;
     qac_rankers *r = NULL;
-    const int status = qac_train(&small.parts.tree, &examples, &training, &progress, &r);
+    int status = qac_progress_new(&progress);
+    if (!status)
+        status = qac_train(&small.parts.tree, &examples, &training, progress, &r);
+    qac_progress_free(progress);
     CHECK((status == QAC_OK) == (r != NULL));
     qac_rankers_free(r);
     return status;
@@ -102,9 +179,9 @@ static int complete_from(bool correcting)
     static qac_answer answers[QAC_MAX_K];
     uint32_t n;
     if (!m) {
-        fail_allocation(0);
+        const failing f = stop_failing();
         CHECK(qac_model_open(&wide.parts, &m) == QAC_OK && qac_scratch_new(m, &w) == QAC_OK);
-        fail_allocation(1);
+        go_on_failing(f);
     }
     /* No label starts so, all start with what may be meant: "00". */
     const int status = ask_for(m, w, correcting ? "00x" : "", "", QAC_MAX_K, 0, QAC_CORRECT, answers, &n);
@@ -118,25 +195,100 @@ static int complete_from(bool correcting)
     return status;
 }
 
+/* Answers of more text than the work space begins with, one request or many. */
+static int complete_long(bool batch)
+{
+    enum { K = 250, DIGITS = 400, TEXT = 2 * K * (QAC_MAX_LABEL + QAC_MAX_COMPOSED) };
+    static qac_answer answers[2 * K];
+    const uint64_t end[] = {0, 0, 2, 2};
+    uint32_t n[2];
+    uint64_t done = 1;
+    qac_model *m;
+    qac_scratch *w;
+    int status = qac_model_open(&long_labels.parts, &m);
+    if (status)
+        return status;
+    status = qac_scratch_new(m, &w);
+    if (!status) {
+        char *text = allocate(TEXT);
+        status = batch ? qac_complete_batch(m, w, "00", end, 2, K, 0, 0, answers, n, text, TEXT, &done)
+                       : qac_complete(m, w, "", 0, "", 0, K, 0, 0, answers, n, text, TEXT);
+        CHECK(status ? n[0] == 0 : n[0] == K && answers[K - 1].end == K * DIGITS && done);
+        stop_failing(); /* and it can be asked again */
+        CHECK(qac_complete(m, w, "", 0, "", 0, K, 0, 0, answers, n, text, TEXT) == QAC_OK && n[0] == K);
+        free(text);
+        qac_scratch_free(w);
+    }
+    qac_model_close(m);
+    return status;
+}
+
+static int complete_long_one(void) { return complete_long(false); }
+
+static int complete_long_batch(void) { return complete_long(true); }
+
+static int explain(void)
+{
+    static qac_feature features[2 * QAC_MAX_TERMS + 1];
+    qac_step steps[8];
+    qac_push pushes[8];
+    uint32_t n_features, n_steps, n_pushes;
+    qac_model *m;
+    qac_scratch *w;
+    int status = qac_model_open(&small.parts, &m);
+    if (status)
+        return status;
+    status = qac_scratch_new(m, &w);
+    if (!status) {
+        status = qac_explain(m, w, "a", 1, "x", 1, QAC_COMPOSE, 1, features, &n_features, steps, 8, &n_steps, pushes, 8,
+                             &n_pushes);
+        qac_scratch_free(w);
+    }
+    qac_model_close(m);
+    return status;
+}
+
 static int complete(void) { return complete_from(false); }
 
 static int complete_corrected(void) { return complete_from(true); }
 
+static const struct {
+    const char *name;
+    int (*call)(void);
+    uint64_t at_least; /* allocations */
+} calls[] = {
+    {"open", open_and_close, 1},          {"scratch", make_scratch, 14},   {"vectorize", vectorize, 2},
+    {"train", train_alone, 16},           {"train in threads", train_together, 16},
+    {"train by hinge", train_hinge, 26},  {"by hinge in threads", train_hinge_together, 26},
+    {"complete", complete, 1},            {"correct", complete_corrected, 1},
+    {"vectorize one", vectorize_one, 1},  {"terms", hash_terms, 1},        {"terms of many", hash_terms_of_many, 1},
+    {"words", number_words, 1},           {"reuse", count_reuse, 1},       {"explain", explain, 15},
+    {"long answers", complete_long_one, 13}, {"long answers, many requests", complete_long_batch, 13},
+};
+
+enum { N_CALLS = sizeof calls / sizeof *calls };
+
+/* One in so many fails by chance, several in a call, too. */
+static void test_chance(void)
+{
+    uint32_t met = 0;
+    for (uint32_t round = 0; round < 60 * N_CALLS; round++) {
+        fail_allocations(2 + round % 40);
+        const int status = calls[round % N_CALLS].call();
+        CHECK(status == QAC_OK || (has_failed() && status == QAC_ENOMEM));
+        met += status == QAC_ENOMEM;
+        fail_allocations(0);
+        CHECK(calls[round % N_CALLS].call() == QAC_OK);
+    }
+    CHECK(met > 10 * N_CALLS);
+}
+
 void test_allocation(void)
 {
-    static const struct {
-        const char *name;
-        int (*call)(void);
-        uint64_t at_least; /* allocations */
-    } calls[] = {
-        {"open", open_and_close, 1},          {"scratch", make_scratch, 13},   {"vectorize", vectorize, 1},
-        {"train", train_alone, 15},           {"train in threads", train_together, 15},
-        {"train by hinge", train_hinge, 25},  {"by hinge in threads", train_hinge_together, 25},
-        {"complete", complete, 1},            {"correct", complete_corrected, 1},
-    };
     small = make_composing_sample();
-    wide = make_wide_sample(3000);
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    wide = make_wide_sample(3000, 7);
+    long_labels = make_wide_sample(150, 400);
+    for (size_t i = 0; i < N_CALLS; i++) {
         uint64_t n = 1;
         for (;; n++) {
             fail_allocation(n);
@@ -153,13 +305,17 @@ void test_allocation(void)
             fprintf(stderr, "%s: only %llu allocations failed\n", calls[i].name, (unsigned long long)(n - 1));
         CHECK(n > calls[i].at_least);
     }
+    test_chance();
     free_sample(&small);
     free_sample(&wide);
+    free_sample(&long_labels);
 }
 
 #else
 
 void fail_allocation(uint64_t n) { (void)n; }
+
+void fail_allocations(uint32_t one_in) { (void)one_in; }
 
 bool has_failed(void) { return false; }
 

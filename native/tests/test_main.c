@@ -1,4 +1,4 @@
-/* test_main.c - runs the native tests; exit status 0 when all checks held. */
+/* test_main.c - runs the native tests, or those of the suites that are named; exit status 0 when all checks held. */
 #include "test.h"
 
 static uint64_t checks, failures;
@@ -26,7 +26,15 @@ void *allocate(size_t size)
     return p;
 }
 
-int main(void)
+static bool is_named(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return argc == 1;
+}
+
+int main(int argc, char **argv)
 {
     const struct {
         const char *name;
@@ -36,12 +44,14 @@ int main(void)
         {"rows", test_rows},       {"training", test_training},
         {"search", test_search},   {"ngrams", test_ngrams},   {"spelling", test_spelling}, {"compose", test_compose},
         {"correct", test_correct}, {"damage", test_damage},   {"allocation", test_allocation},
-        {"counting", test_counting},
+        {"counting", test_counting}, {"concurrency", test_concurrency},
     };
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        if (!is_named(suites[i].name, argc, argv))
+            continue;
         const uint64_t before = checks, failed = failures;
         suites[i].run();
-        printf("%-10s %8llu checks%s\n", suites[i].name, (unsigned long long)(checks - before),
+        printf("%-12s %8llu checks%s\n", suites[i].name, (unsigned long long)(checks - before),
                failures == failed ? "" : "  FAILED");
     }
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;

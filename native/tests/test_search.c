@@ -205,7 +205,7 @@ static void test_refusals(opened *o)
 static void test_wide(void)
 {
     enum { NODES = 3000 };
-    sample s = make_wide_sample(NODES);
+    sample s = make_wide_sample(NODES, 7);
     qac_model *m;
     qac_scratch *w;
     qac_answer answers[QAC_MAX_K];

@@ -15,9 +15,12 @@ static const qac_training PRECISE = {.l2 = 1e-6, .tolerance = 0, .max_passes = 1
 
 static void test_known_answer(void)
 {
-    qac_progress progress = {0};
+    qac_progress *progress = make_progress();
+    qac_training_state state;
     qac_rankers *r;
-    CHECK(qac_train(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_OK);
+    CHECK(qac_train(&ONE, &EXAMPLES, &PRECISE, progress, &r) == QAC_OK);
+    qac_progress_read(progress, &state);
+    qac_progress_free(progress);
     uint64_t rows, entries, row_end[1];
     uint32_t node_rows[1], row_feature[1];
     uint16_t child[2];
@@ -28,9 +31,9 @@ static void test_known_answer(void)
     CHECK(node_rows[0] == 1 && row_feature[0] == 0 && row_end[0] == 2 && child[0] == 0 && child[1] == 1);
     /* Equal shares after all: 3 exp(a) = 1 exp(b), and the penalty makes a = -b = -ln(3) / 2. */
     CHECK(fabs(weight[1] - log(3) / 2) < 1e-4 && fabs(weight[0] + log(3) / 2) < 1e-4);
-    CHECK(fabs(progress.loss_start + 3 * log(0.75) + 3 * log(0.25)) < 1e-9);
-    CHECK(fabs(progress.loss - 6 * log(2)) < 1e-6);
-    CHECK(progress.work_done == 2 && progress.work_total == 2);
+    CHECK(fabs(state.loss_start + 3 * log(0.75) + 3 * log(0.25)) < 1e-9);
+    CHECK(fabs(state.loss - 6 * log(2)) < 1e-6);
+    CHECK(state.work_done == 2 && state.work_total == 2);
     qac_rankers_free(r);
 }
 
@@ -43,9 +46,12 @@ static void test_hinge(void)
     const qac_examples examples = {row_end, feature, value, 2, 2, LABEL_END, row, EXAMPLE_WEIGHT};
     const qac_training training = {.l2 = 0.5, .tolerance = 1e-9, .max_passes = 1000, .threads = 1,
                                    .loss = QAC_LOSS_HINGE, .positive_cost = 1, .negative_cost = 1};
-    qac_progress progress = {0};
+    qac_progress *progress = make_progress();
+    qac_training_state state;
     qac_rankers *r;
-    CHECK(qac_train(&ONE, &examples, &training, &progress, &r) == QAC_OK);
+    CHECK(qac_train(&ONE, &examples, &training, progress, &r) == QAC_OK);
+    qac_progress_read(progress, &state);
+    qac_progress_free(progress);
     uint64_t rows, entries, ends[2];
     uint32_t node_rows[1], row_feature[2];
     uint16_t child[4];
@@ -56,7 +62,7 @@ static void test_hinge(void)
     CHECK(row_feature[0] == 0 && row_feature[1] == 1 && ends[0] == 2 && ends[1] == 4);
     for (uint32_t i = 0; i < 4; i++)
         CHECK(child[i] == i % 2 && fabs(weight[i] - (i == 0 || i == 3 ? 0.8 : -0.8)) < 1e-6);
-    CHECK(fabs(progress.loss_start - 4) < 1e-9 && fabs(progress.loss - 4 * 0.2 * 0.2) < 1e-6);
+    CHECK(fabs(state.loss_start - 4) < 1e-9 && fabs(state.loss - 4 * 0.2 * 0.2) < 1e-6);
     qac_rankers_free(r);
 }
 
@@ -71,16 +77,17 @@ static void test_refusals(void)
     wrong[2].threads = 0;
     wrong[3].threads = 100000;
     wrong[4].max_passes = 0;
-    qac_progress progress = {0};
+    qac_progress *progress = make_progress();
     qac_rankers *r = NULL;
     for (int i = 0; i < 8; i++)
-        CHECK(qac_train(&ONE, &EXAMPLES, &wrong[i], &progress, &r) == QAC_EINVAL && r == NULL);
+        CHECK(qac_train(&ONE, &EXAMPLES, &wrong[i], progress, &r) == QAC_EINVAL && r == NULL);
     const qac_node wide[] = {{.mass = 4, .hi = 2, .n_children = 65537}};
     qac_tree tree = ONE;
     tree.node = wide;
-    CHECK(qac_train(&tree, &EXAMPLES, &PRECISE, &progress, &r) == QAC_EINVAL && r == NULL);
-    progress.cancel = 1;
-    CHECK(qac_train(&ONE, &EXAMPLES, &PRECISE, &progress, &r) == QAC_ECANCELLED && r == NULL);
+    CHECK(qac_train(&tree, &EXAMPLES, &PRECISE, progress, &r) == QAC_EINVAL && r == NULL);
+    qac_progress_cancel(progress);
+    CHECK(qac_train(&ONE, &EXAMPLES, &PRECISE, progress, &r) == QAC_ECANCELLED && r == NULL);
+    qac_progress_free(progress);
 }
 
 /* The figure's tree and random examples. */
@@ -109,10 +116,13 @@ static void test_threads(uint32_t loss, uint32_t matcher_beam)
     for (uint32_t threads = 1; threads <= 5; threads++) {
         qac_training training = {.l2 = 0.1, .tolerance = 1e-6, .max_passes = 100, .threads = threads, .prune = 0.01f,
                                  .loss = loss, .positive_cost = 1, .negative_cost = 1, .matcher_beam = matcher_beam};
-        qac_progress progress = {0};
+        qac_progress *progress = make_progress();
+        qac_training_state state;
         qac_rankers *r;
-        CHECK(qac_train(&s.parts.tree, &examples, &training, &progress, &r) == QAC_OK);
-        CHECK(progress.loss < progress.loss_start && progress.work_done == progress.work_total);
+        CHECK(qac_train(&s.parts.tree, &examples, &training, progress, &r) == QAC_OK);
+        qac_progress_read(progress, &state);
+        qac_progress_free(progress);
+        CHECK(state.loss < state.loss_start && state.work_done == state.work_total);
         uint64_t rows, entries;
         qac_rankers_sizes(r, &rows, &entries);
         CHECK(rows > 5 && entries > rows);

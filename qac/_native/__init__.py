@@ -39,7 +39,7 @@ from qac._native.base import (
     CorruptError,
     NativeError,
 )
-from qac._native.composer import ComposerArrays, NgramArrays
+from qac._native.composer import COMPOSER_SETTINGS, ComposerArrays, NgramArrays
 from qac._native.counting import Words, count_reuse, words
 from qac._native.features import (
     VectorizerConfig,
@@ -58,6 +58,7 @@ __all__ = [
     "CHILD_LABEL",
     "COMPOSE",
     "COMPOSED",
+    "COMPOSER_SETTINGS",
     "CORRECT",
     "CORRECTED",
     "F32",

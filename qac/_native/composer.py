@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from qac._native.base import F32, F64, U8, U32, pointer
 from qac._native.features import keys_fields
+
+COMPOSER_SETTINGS: Final = (
+    "unknown",
+    "share",
+    "copy_start",
+    "copy_none",
+    "copy_some",
+    "copy_all",
+    "associate",
+    "least",
+    "length_discount",
+    "length_scale",
+    "spelling",
+    "new_query",
+)
+"""Numbers of a ``qac_composer``."""
 
 SymbolArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
@@ -52,8 +68,7 @@ class ComposerArrays:
     association_weight: F32
     older: Sequence[float]
     settings: Mapping[str, float]
-    """unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale,
-    spelling, new_query."""
+    """By the names of COMPOSER_SETTINGS."""
 
 
 def _ngrams(g: NgramArrays) -> dict[str, Any]:

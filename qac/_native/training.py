@@ -65,7 +65,7 @@ class RankerArrays:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """``qac_progress`` at one moment."""
+    """``qac_training_state``."""
 
     work_done: int
     work_total: int
@@ -120,16 +120,20 @@ def train(
         "matcher_beam": matcher_beam,
     }
     c_training = ffi.new("qac_training *", options)
-    state = ffi.new("qac_progress *")
+    new_progress = ffi.new("qac_progress **")
+    check(lib.qac_progress_new(new_progress))
+    progress = ffi.gc(new_progress[0], lib.qac_progress_free)
+    state = ffi.new("qac_training_state *")
     out = ffi.new("qac_rankers **")
     code: list[int] = []
     finished = threading.Event()
 
     def work() -> None:
-        code.append(lib.qac_train(c_tree, c_examples, c_training, state, out))
+        code.append(lib.qac_train(c_tree, c_examples, c_training, progress, out))
         finished.set()
 
     def report() -> None:
+        lib.qac_progress_read(progress, state)
         watch(TrainingState(state.work_done, state.work_total, state.passes, state.loss, state.loss_start))
 
     worker = threading.Thread(target=work, name="qac-train")
@@ -140,7 +144,7 @@ def train(
         worker.join()
         report()
     except BaseException:
-        state.cancel = 1
+        lib.qac_progress_cancel(progress)
         worker.join()
         if code == [lib.QAC_OK]:
             lib.qac_rankers_free(out[0])

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qac.config import TrainingConfig
     from qac.model import LoadedModel
 
 HELP = "show what a model is made of, and where a query stands in its tree"
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
-        print(_format_model(result) if args.prefix is None else _format_query(result))
+        print(_format_model(result, model.config) if args.prefix is None else _format_query(result))
     return 0
 
 
@@ -70,18 +71,18 @@ def describe(model: LoadedModel) -> dict[str, Any]:
         "model": str(model.file.path),
         "fingerprint": model.file.fingerprint,
         "bytes": model.file.size,
-        "qac": model.meta["qac"],
+        "qac": model.meta.qac,
         "labels": tree.n_labels,
         "sections": {s.name: s.size for s in model.file.sections.values()},
-        "config": model.meta["config"],
-        "summary": model.meta["summary"],
+        "config": dict(model.meta.config),
+        "summary": dict(model.meta.summary),
         "tree": {
             "nodes": tree.n_nodes,
             "levels": tree.levels(),
             "fan_out": spread(node["n_children"][~leaf]),
             "leaf_size": spread(node["n_children"][leaf]),
         },
-        "weights": model.meta["weights"],
+        "weights": model.meta.weights,
     }
 
 
@@ -124,14 +125,12 @@ def describe_query(model: LoadedModel, text: str) -> dict[str, Any]:
     }
 
 
-def _format_model(d: dict[str, Any]) -> str:
+def _format_model(d: dict[str, Any], config: TrainingConfig) -> str:
     from qac.cli.common import format_columns
-    from qac.config import IndexConfig
 
     labels = d["labels"]
-    index, ranker = d["config"]["index"], d["config"]["ranker"]
-    resolved = IndexConfig(**index).resolved_depth
-    depth = f", depth {resolved}" if resolved else ""
+    index, ranker = config.index, config.ranker
+    depth = f", depth {index.resolved_depth}" if index.resolved_depth else ""
     lines = [
         f"{d['model']}: {labels:,} queries, {d['bytes']:,} bytes ({d['bytes'] / labels:.1f} a query), "
         f"fingerprint {d['fingerprint']}, made by qac {d['qac']}",
@@ -140,8 +139,8 @@ def _format_model(d: dict[str, Any]) -> str:
             [("section", "bytes", "a query"), *((n, f"{s:,}", f"{s / labels:.1f}") for n, s in d["sections"].items())]
         ),
         "",
-        f"index {index['kind']}{depth}, max_leaf {index['max_leaf']}, branching {index['branching']}; "
-        f"rankers {ranker['loss']}, l2 {ranker['l2']:g}, {d['weights']:,} weights",
+        f"index {index.kind}{depth}, max_leaf {index.max_leaf}, branching {index.branching}; "
+        f"rankers {ranker.loss}, l2 {ranker.l2:g}, {d['weights']:,} weights",
         f"{d['tree']['nodes']:,} nodes",
         format_columns(
             [

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         "fingerprint": model.file.fingerprint,
         "bytes": model.file.size,
         "sections": len(model.file.sections),
-        "labels": model.meta["labels"],
+        "labels": model.meta.labels,
     }
     if args.json:
         print(json.dumps(result, ensure_ascii=False, indent=2))

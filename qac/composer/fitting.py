@@ -21,7 +21,7 @@ _FREQUENT: Final = 256
 _LEAST_NEW: Final = 0.001
 """Chance of a new query where the log says that there is none."""
 _LEAST_TO_COMPOSE: Final = 0.005
-"""Below this chance of a new query composing gains nothing (paths, .002: .0001 MRR), and most of the model is spared."""
+"""Below this chance of a new query composing gains nothing (paths: .0001 MRR), and much of the model is spared."""
 _OF_EACH_WORD: Final = 8
 _MOST_TELLING: Final = 1 << 18
 _MOST_REUSED: Final = 0.9

@@ -97,3 +97,18 @@ def test_output_that_cannot_be_written(model_path):
     )
     done = subprocess.run(["/bin/sh", "-c", f"{command} >&-"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_setting_of_a_newer_version_does_no_harm(call_qac, tamper):
+    path = tamper(meta=lambda meta: meta.replace(b'"max_leaf": ', b'"new": [1], "max_leaf": ', 1))
+    done = call_qac("inspect", path)
+    assert (done.status, done.err) == (0, "")
+    assert call_qac("verify", path).status == 0
+
+
+def test_a_configuration_that_is_none(call_qac, tamper):
+    path = tamper(meta=lambda meta: meta.replace(b'"max_leaf": ', b'"max_leaf": null, "x": ', 1))
+    for command in ("inspect", "verify"):
+        done = call_qac(command, path)
+        assert done.status == 1
+        assert '"config.index.max_leaf" cannot be None' in done.err

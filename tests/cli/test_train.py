@@ -13,7 +13,7 @@ import pytest
 
 import qac.examples
 from qac.completer import Completer
-from qac.config import ComposerConfig, IndexConfig, RankerConfig, TrainingConfig
+from qac.config import ComposerConfig, DecodingConfig, IndexConfig, RankerConfig, TrainingConfig
 from qac.examples import Example
 from qac.model import load_model
 from qac.presets import PRESETS
@@ -83,7 +83,7 @@ def test_options_reach_the_model(train):
         *("--l2", 0.5, "--passes", 7, "--tolerance", 0.01, "--prune", 0.03, "--text", "alnum"),
         *("--embedding", "joint", "--loss", "hinge", "--matcher-beam", 3, "--no-composer"),
     )
-    config = load_model(path).meta["config"]
+    config = load_model(path).meta.config
     expected = TrainingConfig(
         text="alnum",
         history=2,
@@ -114,9 +114,9 @@ def test_options_go_over_a_preset_wherever_they_stand(train, before):
         index=replace(published.index, max_leaf=128),
         ranker=replace(published.ranker, l2=0.05),
     )
-    assert meta["config"] == asdict(expected)
-    assert meta["loss"] == "hinge"
-    assert meta["decoding"] == {"prefix": "filter", "beam": 10}
+    assert meta.config == asdict(expected)
+    assert meta.loss == "hinge"
+    assert meta.decoding == DecodingConfig("filter", 10)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -175,7 +175,7 @@ def test_how_much_preparation_left_out_is_known_from_it(call_qac, example_file, 
 
     def rare(*options):
         done = call_qac("train", examples, "--out", tmp_path / "m.qac", *options)
-        return load_model(tmp_path / "m.qac").meta["config"]["popularity"]["rare"] if not done.status else done.err
+        return load_model(tmp_path / "m.qac").meta.config["popularity"]["rare"] if not done.status else done.err
 
     assert rare() == 0
     stats.write_text('{"text": "default"}', encoding="utf-8")  # of an earlier version
@@ -240,7 +240,7 @@ def test_a_half_life_and_a_minimum_count(call_qac, timed_file, tmp_path):
     texts, done = best("--half-life", "1.5h", "--min-count", 2)
     assert texts == ["phone", "nikon", "nokia"]
     assert "queries left out, made fewer times than --min-count: 1" in done.out
-    config = load_model(tmp_path / "m.qac").meta["config"]
+    config = load_model(tmp_path / "m.qac").meta.config
     assert config["popularity"] == {"half_life": 5400.0, "min_count": 2, "rare": 0.0}
 
 
@@ -291,8 +291,8 @@ def test_tuning_says_what_it_tries_and_how_to_do_without_it(call_qac, parts, tmp
     assert command[:5] == ["qac", "train", str(parts[0]), "--out", str(out)]
     assert call_qac(*command[1:]).status == 0
     assert out.read_bytes() == tuned
-    assert load_model(out).meta["config"]["ranker"]["l2"] == 0.1
-    assert load_model(out).meta["config"]["popularity"]["min_count"] == 1
+    assert load_model(out).meta.config["ranker"]["l2"] == 0.1
+    assert load_model(out).meta.config["popularity"]["min_count"] == 1
 
 
 def test_tuning_as_json(call_qac, parts, tmp_path):

@@ -175,3 +175,24 @@ def test_what_is_not_there(call_qac, tmp_path):
     done = call_qac("verify", tmp_path / "missing.qac")
     assert done.status == 1
     assert "there is no model" in done.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"max_label_bytes": ', b'"max_label_bytes": 9, "x": '),
+        (b'"weights": ', b'"weights": 9, "x": '),
+        (b'"text": "default"', b'"text": "alnum"'),
+        (b'"loss": "softmax"', b'"loss": "hinge"'),
+        (b'"beam": 0', b'"beam": 5'),
+        (b'"l2": ', b'"l2": -1, "x": '),
+        (b'"kind": "hybrid"', b'"kind": "hybird"'),
+    ],
+)
+def test_settings_that_contradict_the_content_or_each_other(call_qac, tamper, old, new):
+    def change(meta):
+        assert old in meta
+        return meta.replace(old, new, 1)
+
+    done = call_qac("verify", tamper(meta=change))
+    assert (done.status, done.err.count("\n")) == (1, 1), done

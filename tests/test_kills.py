@@ -1,0 +1,18 @@
+"""Outputs are old or new, never torn, in small: see benchmarks/kills.py, which kills hundreds of times."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parent.parent / "benchmarks" / "kills.py"
+
+
+def test_killed_at_random_moments():
+    # In a process of its own: it forks.
+    done = subprocess.run([sys.executable, SCRIPT, "--kills", "8"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    for command in ("prep", "train"):
+        assert sum(result[command]["left"].values()) == 8
+        assert set(result[command]["left"]) <= {"old", "new", "without stats.json"}
