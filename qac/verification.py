@@ -37,9 +37,10 @@ def verify_model(model: LoadedModel) -> None:
         "the queries' blocks are not those of the queries",
     )
     require(np.array_equal(a.length, _lengths(texts)), "a query's length is not that")
-    weights = a.weights()
-    for values in (a.count, weights):
-        require(bool((np.isfinite(values) & (values > 0)).all()), "a query's count is not positive")
+    require(_positive(a.count), "a query's count is not positive")
+    with np.errstate(over="ignore"):
+        weights = a.weights()
+    require(_positive(weights), "a query's weight is not positive")
 
     tree, node = LabelTree(a.tree), a.tree.node
     for i in range(tree.n_nodes):
@@ -101,7 +102,7 @@ def _lengths(texts: list[str]) -> npt.NDArray[np.int64]:
 
 
 def _verify_vocabulary(v: Vocabulary, require: _Require) -> None:
-    require(bool((np.isfinite(v.idf) & (v.idf > 0)).all()), "a feature's inverse document frequency is not positive")
+    require(_positive(v.idf), "a feature's inverse document frequency is not positive")
     require(not len(v) or _grouped(v.bucket_end, v.key), "the keys of a vocabulary do not ascend")
 
 
@@ -180,6 +181,10 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
 def _rounding(values: npt.NDArray[np.float64]) -> float:
     """Return by what share numbers in eight bits may be off: one of 255 equal steps of their logarithms."""
     return float(np.expm1(np.log(values.max() / values.min()) / 254)) if len(values) else 0.0
+
+
+def _positive(values: npt.NDArray[Any]) -> bool:
+    return bool((np.isfinite(values) & (values > 0)).all())
 
 
 def _probabilities(values: npt.NDArray[Any]) -> bool:

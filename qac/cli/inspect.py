@@ -93,10 +93,11 @@ def describe_query(model: LoadedModel, text: str) -> dict[str, Any]:
     ------
     InputError
         No known query starts with ``text``.
+    ModelError
+        The file is damaged where this reads it, and was opened without comparing all of it.
     """
-    from qac.errors import InputError
-    from qac.explain import cluster_mates, describe_child
-    from qac.index.tree import LabelTree
+    from qac._native import NativeError
+    from qac.errors import InputError, ModelError
     from qac.text import normalize, normalize_prefix
 
     label = model.native.find_label(normalize(text, model.protocol).encode("utf-8"))
@@ -105,6 +106,16 @@ def describe_query(model: LoadedModel, text: str) -> dict[str, Any]:
         if lo == hi:
             raise InputError(f"no query of {model.file.path} starts with {text!r:.80}")
         label = lo + int(model.arrays.count[lo:hi].argmax())
+    try:
+        return _describe_label(model, label)
+    except (NativeError, UnicodeDecodeError) as e:
+        raise ModelError(f"{model.file.path} is damaged ({e}); run `qac verify`, copy or train it anew") from e
+
+
+def _describe_label(model: LoadedModel, label: int) -> dict[str, Any]:
+    from qac.explain import cluster_mates, describe_child
+    from qac.index.tree import LabelTree
+
     tree = LabelTree(model.arrays.tree)
     path = tree.path(label)
     following = [*path[1:], ~label]

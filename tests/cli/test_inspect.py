@@ -112,3 +112,10 @@ def test_a_configuration_that_is_none(call_qac, tamper):
         done = call_qac(command, path)
         assert done.status == 1
         assert '"config.index.max_leaf" cannot be None' in done.err
+
+
+def test_a_query_that_is_no_text(call_qac, tamper):
+    path = tamper(labels__text=lambda text: text.replace(b"e", b"\xff"))
+    done = call_qac("inspect", path, "--prefix", "n")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+    assert f"{path} is damaged" in done.err

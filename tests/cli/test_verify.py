@@ -61,6 +61,8 @@ def field(name, index, value):
     [
         ("labels.count", "<f4", assign(3, 0)),
         ("labels.count", "<f4", assign(3, np.nan)),
+        ("labels.count", "<u4", assign(3, 0x7FA00000)),  # a signalling one
+        ("labels.length_factor", "<f8", lambda factors: factors.__imul__(1e300)),
         ("labels.length", "<u1", assign(3, 200)),
         ("labels.length_factor", "<f8", lambda factors: factors.__imul__(2)),
         ("labels.count", "<f4", assign(3, 99)),
