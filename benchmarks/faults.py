@@ -280,6 +280,7 @@ def use(path: Path, tries: _Tries, *, refused: bool) -> None:
                         "explain",
                         lambda c=completer, p=prefix, s=prev, t=text: json.dumps(c.explain(p, s, t).to_json()),
                     )
+        tries.attempt("batch", lambda c=completer: c.complete_batch(*zip(*REQUESTS, strict=True)))
         tries.attempt("look up", lambda c=completer: ("nike air" in c, c.count("news"), len(c), json.dumps(c.info())))
     for command in (
         ["inspect", path],

@@ -12,7 +12,7 @@ from qac import _native
 from qac.completer import Completer, default_model_path
 from qac.completion import MAX_K, Completion
 from qac.config import IndexConfig, TrainingConfig
-from qac.errors import InputError, ModelError
+from qac.errors import InputError, ModelError, UsageError
 from qac.examples import Example
 from qac.labels import LabelTable
 
@@ -316,3 +316,30 @@ def test_serving_loads_nothing_that_learns():
         "qac.data_prep",
     )
     assert [m for m in loaded if m.startswith(learning)] == []
+
+
+@pytest.mark.parametrize("k", [1, 7, 1000])
+def test_a_batch_is_answered_as_one_request_after_another(model_path, k):
+    completer = Completer.load(model_path)
+    # More than go into one native call, in every script.
+    prefixes = ["", "n", "new ", "nü", "日", "😀", "nkie", "x"] * 200
+    prevs = [["", "running shoes", ["travel", "new york"]][i % 3] for i in range(len(prefixes))]
+    for sessions in (prevs, None):
+        found = completer.complete_batch(prefixes, sessions, k)
+        assert found.text.shape == found.score.shape == found.source.shape == (len(prefixes), k)
+        for i in range(0, len(prefixes), 7):
+            alone = completer.complete(prefixes[i], sessions[i] if sessions else (), k)
+            n = found.number[i]
+            assert [*zip(found.text[i, :n], found.score[i, :n], found.source[i, :n], strict=True)] == [
+                *map(tuple, alone)
+            ]
+            assert not found.text[i, n:].any()
+            assert not found.score[i, n:].any()
+
+
+def test_a_batch_of_nothing_and_one_that_does_not_fit(completer):
+    assert completer.complete_batch([]).text.shape == (0, 10)
+    with pytest.raises(UsageError, match="as many sessions as prefixes"):
+        completer.complete_batch(["a"], [])
+    with pytest.raises(InputError):
+        completer.complete_batch(["a"], k=0)
