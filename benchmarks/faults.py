@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import copy
 import io
 import json
 import multiprocessing
@@ -202,9 +203,9 @@ def change_settings(sections: Sections, rng: random.Random) -> None:
         if how == 0 and isinstance(inner, dict) and len(inner) > 1:
             del inner[key]
         elif how == 1 and isinstance(inner, dict):
-            inner[rng.choice(["", "new", "kinds", "n_frequent", "word"])] = rng.choice(_WRONG)
+            inner[rng.choice(["", "new", "kinds", "n_frequent", "word"])] = copy.deepcopy(rng.choice(_WRONG))
         else:
-            inner[key] = rng.choice(_WRONG)
+            inner[key] = copy.deepcopy(rng.choice(_WRONG))
     sections["meta"] = json.dumps(meta).encode()
 
 
