@@ -261,12 +261,18 @@ void qac_rankers_copy(const qac_rankers *r, uint32_t *node_rows, uint32_t *row_f
                       uint16_t *entry_child, float *entry_weight);
 void qac_rankers_free(qac_rankers *r);
 
-/* Weights as a model stores them. A row is what one feature says of a node's children: pairs of child and weight. The rows
- * of a node ascend by feature and stand in blocks; a block takes rows until it has QAC_ROW_BLOCK bytes, so that a look-up
- * reads little more than that. Within a block, integers being of 7 bits a byte as in labels:
+/* Weights as a model stores them. A row is what one feature says of a node's children: entries of child and weight. The
+ * rows of a node ascend by feature and stand in blocks of QAC_BLOCK_ROWS, the last with the rest. A block is a stream of
+ * bits, the first bit of a byte its lowest, filled up with zeros to whole bytes:
  *
- *   row:    [feature - feature of the row before, but for a block's first row]  entries
- *   entry:  [2 * (child - child of the entry before; for a row's first, child) + (1: another entry follows)]  [weight, i8] */
+ *   64 bits           f_i = feature of row i - that of the block's first row; bit (f_i >> low) + i is set for each row i
+ *   5, 5 bits         rows - 1; low, the fewest bits for which these places are below 64
+ *   6 bits            entries - rows, or 63: that follows, in 32 bits
+ *   low bits a row    the lowest bits of f_i
+ *   1 bit an entry    is it its row's last?
+ *   entries           the child, in as many bits as (the node's children - 1) has; QAC_WEIGHT_BITS: weight + QAC_MOST_WEIGHT
+ *
+ * Behind the last block are eight bytes of zeros. */
 typedef struct {
     const uint8_t *stream; /* the blocks of all nodes, one after another */
     uint64_t size;
@@ -275,18 +281,23 @@ typedef struct {
     uint64_t blocks;
 } qac_rows;
 
-enum { QAC_ROW_BLOCK = 96 };
+enum {
+    QAC_BLOCK_ROWS = 32,
+    QAC_WEIGHT_BITS = 6,
+    QAC_MOST_WEIGHT = 31 /* and its negative the least, in steps of the node's scale */
+};
 
-/* Bytes that the stream of so many rows and entries needs at most. */
-uint64_t qac_rows_bound(uint64_t rows, uint64_t entries);
+/* Bytes that the stream of so many nodes, rows and entries needs at most. */
+uint64_t qac_rows_bound(uint64_t nodes, uint64_t rows, uint64_t entries);
 
-/* Encodes rows in the form of qac_rankers_copy, weights in steps of the nodes' scales. stream: qac_rows_bound bytes;
- * node_blocks: [nodes] number of blocks of each; block_feature, block_begin: room for one per row. Sets *blocks and *size;
- * beyond UINT32_MAX bytes, block_begin cannot name places and the result is of no use. QAC_EINVAL when features do not
- * ascend within a node, or children within a row, or a row is empty. */
-int qac_rows_encode(const uint32_t *node_rows, uint32_t nodes, const uint32_t *row_feature, const uint64_t *row_end,
-                    const uint16_t *child, const int8_t *weight, uint8_t *stream, uint32_t *node_blocks,
-                    uint32_t *block_feature, uint32_t *block_begin, uint64_t *blocks, uint64_t *size);
+/* Encodes rows in the form of qac_rankers_copy, weights in steps of the nodes' scales. node_children: [nodes] how many each
+ * has. stream: qac_rows_bound bytes; node_blocks: [nodes] number of blocks of each; block_feature, block_begin: room for one
+ * per row. Sets *blocks and *size; beyond UINT32_MAX bytes, block_begin cannot name places and the result is of no use.
+ * QAC_EINVAL when features do not ascend within a node, or children within a row, a row is empty, or a child or weight is
+ * out of range. */
+int qac_rows_encode(const uint32_t *node_rows, const uint32_t *node_children, uint32_t nodes, const uint32_t *row_feature,
+                    const uint64_t *row_end, const uint16_t *child, const int8_t *weight, uint8_t *stream,
+                    uint32_t *node_blocks, uint32_t *block_feature, uint32_t *block_begin, uint64_t *blocks, uint64_t *size);
 
 /* Do the nodes' blocks follow one another, and in each node the rows' features, all below `features`, and in each row the
  * children, all of which exist? Sets *entries to their number. QAC_ECORRUPT when not. */

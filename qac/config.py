@@ -165,7 +165,7 @@ class RankerConfig:
     """Learning stops when one pass gains less than this share of the loss; with hinge, when the gradients of the dual
     differ by no more than this."""
     max_passes: int = 60
-    prune: float = 0.3
+    prune: float = 0.5
     """Weights smaller than this in absolute value are left out."""
     positive_cost: float = 1.0
     negative_cost: float = 1.0

@@ -34,7 +34,10 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
         The model is beyond the format's limits.
     """
     r, tree = trained.rankers, trained.tree.arrays
-    rows, node_blocks = _native.encode_rows(r.node_rows, r.row_feature, r.row_end, r.entry_child, r.entry_weight)
+    children = np.ascontiguousarray(tree.node["n_children"])
+    rows, node_blocks = _native.encode_rows(
+        r.node_rows, children, r.row_feature, r.row_end, r.entry_child, r.entry_weight
+    )
     if len(rows.stream) > _MAX_ROW_BYTES:
         raise ModelError(
             f"a model holds at most {_MAX_ROW_BYTES:,} bytes of weights, this one has {len(rows.stream):,}; "

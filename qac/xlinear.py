@@ -22,7 +22,6 @@ from qac._native import ExampleArrays, RankerArrays, TrainingState
 from qac.config import RankerConfig
 from qac.index.tree import LabelTree
 
-QUANTISED_MAX: Final = 127
 _WEIGHTS: Final = 1 << 24
 """Weights that are rounded at a time."""
 
@@ -41,7 +40,7 @@ class RankingExamples:
 
 @dataclass(frozen=True)
 class Rankers:
-    """All rankers of a tree, weights quantised to 8 bits: weight = ``entry_weight * scale[node]``."""
+    """All rankers of a tree, weights rounded to 6 bits: weight = ``entry_weight * scale[node]``."""
 
     node_rows: npt.NDArray[np.uint32]
     scale: npt.NDArray[np.float32]
@@ -106,7 +105,7 @@ def train_rankers(
 
 
 def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int8]]:
-    """Round each node's weights to 255 even steps between its largest absolute weight and its negative."""
+    """Round each node's weights to 63 even steps between its largest absolute weight and its negative."""
     rows = np.concatenate([[0], np.cumsum(r.node_rows, dtype=np.int64)])
     ends = np.concatenate([[0], r.row_end]).astype(np.int64)[rows]
     scale = np.zeros(len(r.node_rows), np.float32)
@@ -120,7 +119,7 @@ def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.
         largest = np.zeros(last - first, np.float32)
         if filled.any():
             largest[filled] = np.maximum.reduceat(np.abs(weight), (ends[first:last] - begin)[filled])
-        scale[first:last] = largest / np.float32(QUANTISED_MAX)
+        scale[first:last] = largest / np.float32(_native.MOST_WEIGHT)
         per_entry = np.repeat(scale[first:last], size)
         quotient = np.divide(weight, per_entry, out=np.zeros_like(weight), where=per_entry > 0)
         steps[begin:end] = np.rint(quotient).astype(np.int8)

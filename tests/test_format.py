@@ -11,9 +11,11 @@ import pytest
 
 from qac.completer import Completer
 from qac.completion import MAX_K
-from qac.config import ComposerConfig, TrainingConfig
+from qac.config import ComposerConfig, IndexConfig, TrainingConfig
 from qac.examples import Example
 from qac.model import load_model
+from qac.saving import save_model
+from qac.training import train
 
 SYMBOLS = {1: "<u1", 2: "<u2", 4: "<u4"}
 
@@ -111,6 +113,56 @@ class Ngrams:
         return p
 
 
+class Bits:
+    """Bytes as a stream of bits, the lowest of each first."""
+
+    def __init__(self, content):
+        self.value, self.left = int.from_bytes(content, "little"), 8 * len(content)
+
+    def take(self, n):
+        assert n <= self.left
+        taken = self.value & ((1 << n) - 1)
+        self.value >>= n
+        self.left -= n
+        return taken
+
+
+def read_rankers(sections):
+    """Return of each node {feature: {child: weight}}."""
+    stream = sections["ranker.rows"]
+    assert stream[-8:] == bytes(8)
+    firsts = np.frombuffer(sections["ranker.block_feature"], "<u4").tolist()
+    begins = np.frombuffer(sections["ranker.block_begin"], "<u4").tolist()
+    rankers, block = [], 0
+    for node in struct.iter_unpack("<dIIIIIIfI", sections["tree.node"]):
+        n_children, begin, n_blocks, scale = node[4:8]
+        child_bits = max(n_children - 1, 0).bit_length()
+        rows = {}
+        assert begin == block
+        for _ in range(n_blocks):
+            bits = Bits(stream[begins[block] : begins[block + 1] if block + 1 < len(begins) else -8])
+            unary, n, low, more = bits.take(64), bits.take(5) + 1, bits.take(5), bits.take(6)
+            if more == 63:
+                more = bits.take(32)
+            places = [i for i in range(64) if unary >> i & 1]
+            features = [firsts[block] + ((places[i] - i) << low) + bits.take(low) for i in range(n)]
+            last = [bits.take(1) for _ in range(n + more)]
+            entries = [(bits.take(child_bits), (bits.take(6) - 31) * scale) for _ in range(n + more)]
+            assert bits.left < 8
+            assert bits.value == 0
+            assert len(places) == sum(last) == n
+            at = 0
+            for feature in features:
+                end = last.index(1, at) + 1
+                rows[feature] = dict(entries[at:end])
+                at = end
+            block += 1
+        assert list(rows) == sorted(rows)
+        rankers.append(rows)
+    assert block == len(begins)
+    return rankers
+
+
 def mixed(h):
     h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD % 2**64
     h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 % 2**64
@@ -162,6 +214,27 @@ def test_labels_and_words(make_model, examples):
         bucket = h >> 64 - bits
         begin, end = bucket_end[bucket - 1] if bucket else 0, bucket_end[bucket]
         assert ids[key.index(h >> 32 - bits & 0xFFFFFFFF, begin, end)] == i
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "trie"])  # children of a trie's nodes: many, and different numbers
+def test_rankers(tmp_path, kind):
+    """Sessions of four words that say what word comes next, and one that all are made after."""
+    rng = random.Random(1)
+    words = [a + b for a in "abcdefghijklmnop" for b in "aeiou"]
+    log = [Example(("all " + " ".join(rng.choices(words, k=4)),), q[:1], q) for q in rng.choices(words, k=900)]
+    trained = train(log, TrainingConfig(index=IndexConfig(kind, max_leaf=8, branching=4)), threads=1, quiet=True)
+    save_model(trained, tmp_path / "rankers.qac")
+    r, row, entry, expected = trained.rankers, 0, 0, []
+    for n, scale in zip(r.node_rows, r.scale, strict=True):
+        rows = {}
+        for end in r.row_end[row : row + n]:
+            weights = [float(w) * float(scale) for w in r.entry_weight[entry:end]]
+            rows[int(r.row_feature[row])] = dict(zip(r.entry_child[entry:end].tolist(), weights, strict=True))
+            row, entry = row + 1, int(end)
+        expected.append(rows)
+    assert max(len(weights) for rows in expected for weights in rows.values()) > 7
+    assert max(len(rows) for rows in expected) > 64
+    assert read_rankers(read_sections((tmp_path / "rankers.qac").read_bytes())) == expected
 
 
 def test_words_n_grams(make_model, examples):

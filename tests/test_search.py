@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qac import _native
-from qac._native import CHILD_LABEL, NO_ID, NODE, ModelArrays, Vocabulary
+from qac._native import CHILD_LABEL, MOST_WEIGHT, NO_ID, NODE, ModelArrays, Vocabulary
 from qac.config import IndexConfig
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
@@ -130,7 +130,7 @@ class PlainModel:
 def random_rankers(rng, tree, features, steepness):
     """Return random rankers, some features, some children each: arrays of a model, and each node's weights."""
     node = tree.arrays.node.copy()
-    node["scale"] = rng.uniform(0, steepness, len(node)) / 127
+    node["scale"] = rng.uniform(0, steepness, len(node)) / MOST_WEIGHT
     rows_of_node, row_feature, row_end, child, stored, weights = [], [], [], [], [], []
     for n in node:
         weights.append(defaultdict(dict))
@@ -138,7 +138,7 @@ def random_rankers(rng, tree, features, steepness):
             chosen = np.flatnonzero(rng.random(n["n_children"]) < 0.6).tolist()
             if not chosen:
                 continue
-            steps = rng.integers(-127, 128, len(chosen)).tolist()
+            steps = rng.integers(-MOST_WEIGHT, MOST_WEIGHT + 1, len(chosen)).tolist()
             row_feature.append(f)
             child += chosen
             stored += steps
@@ -147,6 +147,7 @@ def random_rankers(rng, tree, features, steepness):
         rows_of_node.append(len(weights[-1]))
     rows, node["n_blocks"] = _native.encode_rows(
         np.array(rows_of_node, np.uint32),
+        np.ascontiguousarray(node["n_children"]),
         np.array(row_feature, np.uint32),
         np.array(row_end, np.uint64),
         np.array(child, np.uint16),
@@ -418,13 +419,14 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
     tree = build_tree(["a", "b"], np.array([1.0, 3.0]), IndexConfig(max_leaf=2))
     rows, blocks_of_node = _native.encode_rows(
         np.array([1], np.uint32),
+        np.array([2], np.uint32),
         np.zeros(1, np.uint32),
         np.array([2], np.uint64),
         np.array([0, 1], np.uint16),
-        np.array([-127, -127], np.int8),
+        np.array([-MOST_WEIGHT, -MOST_WEIGHT], np.int8),
     )
     node = tree.arrays.node.copy()
-    node["n_blocks"], node["scale"] = blocks_of_node, np.float32(30 / 127)
+    node["n_blocks"], node["scale"] = blocks_of_node, np.float32(30 / MOST_WEIGHT)
     encoded, blocks = _native.encode_labels(["a", "b"])
     arrays = ModelArrays(
         session=session.config(),

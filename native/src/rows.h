@@ -7,51 +7,55 @@
 typedef struct {
     const qac_rows *rows;
     uint32_t block, blocks_end; /* the node's blocks from the open one on */
-    const uint8_t *p, *end;     /* in the open block; NULL: none is open yet */
-    uint32_t feature;           /* of the row whose entries begin at p; QAC_NO_ID: the block has no more */
+    uint32_t child_bits;
+    /* Of the open block: */
+    const uint8_t *p; /* NULL: none is open yet, or it is damaged */
+    uint64_t high;
+    uint32_t first, n_rows, low_bits;
+    uint64_t n_entries;
+    uint64_t last_at, entries_at; /* in bits from p */
+    uint64_t at;                  /* the next entry to be read */
 } row_walk;
 
 typedef struct {
-    uint32_t child; /* QAC_NO_ID: damaged */
-    int8_t weight;
-    bool more;      /* another entry of the row follows */
+    uint32_t child;
+    int32_t weight; /* in steps of the node's scale */
 } row_entry;
+
+/* 56 bits or more of a stream from bit `at`, the first the lowest; what follows them is 0 or the stream's. */
+static inline uint64_t bits_at(const uint8_t *p, uint64_t at)
+{
+    uint64_t x;
+    memcpy(&x, p + (at >> 3), 8);
+    return x >> (at & 7);
+}
+
+static inline uint64_t lowest(uint64_t x, uint32_t n) { return x & (((uint64_t)1 << n) - 1); }
+
+/* Bits that a child's number needs among so many. */
+static inline uint32_t child_bits(uint32_t n_children)
+{
+    return n_children > 1 ? 32 - (uint32_t)__builtin_clz(n_children - 1) : 0;
+}
 
 static inline row_walk rows_of(const qac_rows *rows, const qac_node *node)
 {
-    return (row_walk){.rows = rows, .block = node->block, .blocks_end = node->block + node->n_blocks};
+    return (row_walk){.rows = rows,
+                      .block = node->block,
+                      .blocks_end = node->block + node->n_blocks,
+                      .child_bits = child_bits(node->n_children)};
 }
 
-/* The feature of the row that begins at p, behind one of `feature`, or QAC_NO_ID; sets *entries to where its entries begin. */
-static inline uint32_t row_next(const uint8_t *p, const uint8_t *end, uint32_t feature, const uint8_t **entries)
-{
-    uint32_t difference = 0;
-    *entries = p;
-    if (p == end)
-        return QAC_NO_ID;
-    qac_get(entries, end, &difference); /* damaged: 0 */
-    return feature + difference;
-}
+/* Goes forward to the row of `feature`; returns how many entries it has, 0 when there is none. */
+uint32_t row_seek(row_walk *w, uint32_t feature);
 
-/* Goes forward to the row of `feature`; false when there is none. All its entries must be read before the next seek. */
-bool row_seek(row_walk *w, uint32_t feature);
-
-/* Reads the next entry; `e` is all zero before a row's first. Behind a row's last the walk is at the next row. */
-static inline void row_read(row_walk *w, row_entry *e)
+/* Reads the next entry of that row. Its child may be none of the node's in a damaged file. */
+static inline row_entry row_read(row_walk *w)
 {
-    uint32_t x;
-    if (qac_get(&w->p, w->end, &x) && w->p < w->end) {
-        e->child += x >> 1;
-        e->weight = (int8_t)*w->p++;
-        e->more = x & 1;
-        if (e->more)
-            return;
-        w->feature = row_next(w->p, w->end, w->feature, &w->p);
-    } else {
-        *e = (row_entry){.child = QAC_NO_ID};
-        w->p = w->end;
-        w->feature = QAC_NO_ID;
-    }
+    const uint32_t size = w->child_bits + QAC_WEIGHT_BITS;
+    const uint64_t x = bits_at(w->p, w->entries_at + w->at++ * size);
+    const uint32_t weight = (uint32_t)lowest(x >> w->child_bits, QAC_WEIGHT_BITS);
+    return (row_entry){(uint32_t)lowest(x, w->child_bits), (int32_t)weight - QAC_MOST_WEIGHT};
 }
 
 #endif

@@ -62,12 +62,9 @@ static void rank_children(const search *q, const qac_node *node, uint32_t first,
     qac_scratch *s = q->s;
     row_walk w = rows_of(&q->m->parts.rows, node);
     for (uint32_t f = 0; f < s->n_features; f++) {
-        if (!row_seek(&w, s->features[f].id))
-            continue;
         const double x = (double)s->features[f].value * node->scale;
-        row_entry e = {0};
-        do {
-            row_read(&w, &e);
+        for (uint32_t n = row_seek(&w, s->features[f].id); n; n--) {
+            const row_entry e = row_read(&w);
             const uint32_t c = e.child;
             if (c < first || c >= last)
                 continue;
@@ -76,7 +73,7 @@ static void rank_children(const search *q, const qac_node *node, uint32_t first,
                 s->touched[s->n_touched++] = c;
             }
             s->z[c] += e.weight * x;
-        } while (e.more);
+        }
     }
 }
 
@@ -575,14 +572,11 @@ static uint32_t pushes_of(const qac_parts *p, const qac_scratch *s, const qac_no
     uint32_t n = 0;
     row_walk w = rows_of(&p->rows, node);
     for (uint32_t f = 0; f < s->n_features; f++) {
-        if (!row_seek(&w, s->features[f].id))
-            continue;
-        row_entry e = {0};
-        do {
-            row_read(&w, &e);
+        for (uint32_t left = row_seek(&w, s->features[f].id); left; left--) {
+            const row_entry e = row_read(&w);
             if (e.child == c && n < room)
                 push[n++] = (qac_push){f, (float)(e.weight * (double)s->features[f].value * node->scale)};
-        } while (e.more);
+        }
     }
     return n;
 }

@@ -65,15 +65,15 @@ static void add_vocabulary(sample *s)
 static void add_rows(sample *s)
 {
     enum { NODES = 5, ROWS = 3, ENTRIES = 4 };
-    const uint32_t node_rows[NODES] = {1, 1, 1}, row_feature[ROWS] = {s->x, s->y, s->x};
+    const uint32_t node_rows[NODES] = {1, 1, 1}, children[NODES] = {2, 2, 2, 3, 3}, row_feature[ROWS] = {s->x, s->y, s->x};
     const uint64_t row_end[ROWS] = {1, 2, 4};
     const uint16_t child[ENTRIES] = {0, 1, 0, 1};
-    const int8_t weight[ENTRIES] = {127, 127, -127, 64};
-    uint8_t stream[64];
+    const int8_t weight[ENTRIES] = {31, 31, -31, 16};
+    uint8_t stream[128];
     uint32_t node_blocks[NODES], block_feature[ROWS], block_begin[ROWS];
     uint64_t blocks, size;
-    CHECK(qac_rows_bound(ROWS, ENTRIES) <= sizeof stream);
-    CHECK(qac_rows_encode(node_rows, NODES, row_feature, row_end, child, weight, stream, node_blocks, block_feature,
+    CHECK(qac_rows_bound(NODES, ROWS, ENTRIES) <= sizeof stream);
+    CHECK(qac_rows_encode(node_rows, children, NODES, row_feature, row_end, child, weight, stream, node_blocks, block_feature,
                           block_begin, &blocks, &size) == QAC_OK);
     CHECK(blocks == 3 && node_blocks[0] == 1 && node_blocks[1] == 1 && node_blocks[2] == 1 && node_blocks[3] == 0);
     s->parts.rows = (qac_rows){.stream = keep(s, "rows", stream, size),
@@ -96,7 +96,7 @@ sample make_sample(void)
     add_lengths(&s, labels, 8);
     add_vocabulary(&s);
 
-    const float steps = 127;
+    const float steps = QAC_MOST_WEIGHT;
     const qac_node node[] = {
         {.mass = 255, .lo = 0, .hi = 8, .child = 0, .n_children = 2, .block = 0, .n_blocks = 1, .scale = 1 / steps},
         {.mass = 63, .lo = 0, .hi = 6, .child = 2, .n_children = 2, .block = 1, .n_blocks = 1, .scale = 2 / steps,

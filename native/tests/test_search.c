@@ -36,7 +36,7 @@ static void expected(uint32_t lo, uint32_t hi, bool x, bool y, double *score)
         score[i] = 0;
         factor[i] = 1;
         if (x && i >= 6)
-            factor[i] = exp((i == 6 ? -1 : 64.0 / 127) / length);
+            factor[i] = exp((i == 6 ? -1 : 16.0 / 31) / length);
     }
     const uint32_t from = lo > 6 ? lo : 6;
     double leaf = 0, leaf_mass = 0; /* node 2 */
@@ -102,7 +102,7 @@ static void test_answers(opened *o)
 }
 
 /* The factors of the session "x" by hinge rankers: 1 for node 1, pushed to the margin; exp(-1) for what is not pushed;
- * exp(-8) for bcde, pushed by -1; exp(-(63/127)^3) for bcdf. */
+ * exp(-8) for bcde, pushed by -1; exp(-(15/31)^3) for bcdf. */
 static void test_hinge(void)
 {
     sample s = make_sample();
@@ -113,7 +113,7 @@ static void test_hinge(void)
         CHECK(qac_model_open(&s.parts, &m) == QAC_OK && qac_scratch_new(m, &w) == QAC_OK);
         qac_answer answers[10];
         uint32_t n;
-        const double bcdf = exp(-1) * exp(-pow(63.0 / 127, 3));
+        const double bcdf = exp(-1) * exp(-pow(15.0 / 31, 3));
         for (uint32_t beam = 0; beam < 4; beam++) {
             CHECK(ask(m, w, "b", "x", 10, beam, answers, &n) == QAC_OK);
             if (s.parts.filters && beam == 1) {
@@ -165,8 +165,8 @@ static void test_explanations(opened *o)
         CHECK(near(product, score[label]));
         CHECK(steps[0].node == 0 && steps[0].choice == (label >= 6) && steps[0].alternatives == 2);
     }
-    CHECK(steps[1].push_end - steps[1].push_begin == 1); /* of bcdf: x, by 64/127 of the scale, over the root of 2 */
-    CHECK(fabs(pushes[steps[1].push_begin].weight - 64 / 127.0 / sqrt(2)) < 1e-6);
+    CHECK(steps[1].push_end - steps[1].push_begin == 1); /* of bcdf: x, by 16/31 of the scale, over the root of 2 */
+    CHECK(fabs(pushes[steps[1].push_begin].weight - 16 / 31.0 / sqrt(2)) < 1e-6);
     CHECK(qac_explain(o->m, o->w, "", 0, "x", 1, 0, 3, features, &n_features, steps, 1, &n_steps, pushes, 0, &n_pushes) ==
           QAC_OK);
     CHECK(n_steps == 1 && n_pushes == 0);

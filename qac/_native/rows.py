@@ -33,19 +33,22 @@ def rows_fields(r: RowArrays) -> dict[str, Any]:
 
 
 def encode_rows(
-    node_rows: U32, row_feature: U32, row_end: U64, entry_child: U16, entry_weight: I8
+    node_rows: U32, node_children: U32, row_feature: U32, row_end: U64, entry_child: U16, entry_weight: I8
 ) -> tuple[RowArrays, U32]:
     """Return the rows of ``qac_rankers_copy``, weights in steps of the nodes' scales, encoded; and each node's blocks.
 
+    ``node_children``: how many children each node has. Weights are from -MOST_WEIGHT to MOST_WEIGHT.
+
     A stream beyond 2**32 - 1 bytes is returned, but cannot be read: ``block_begin`` has no room for its places.
     """
-    stream = np.empty(lib.qac_rows_bound(len(row_feature), len(entry_child)), np.uint8)
+    stream = np.empty(lib.qac_rows_bound(len(node_rows), len(row_feature), len(entry_child)), np.uint8)
     node_blocks = np.empty(len(node_rows), np.uint32)
     block_feature, block_begin = np.empty(len(row_feature), np.uint32), np.empty(len(row_feature), np.uint32)
     blocks, size = ffi.new("uint64_t *"), ffi.new("uint64_t *")
     check(
         lib.qac_rows_encode(
             pointer("uint32_t[]", node_rows),
+            pointer("uint32_t[]", node_children),
             len(node_rows),
             pointer("uint32_t[]", row_feature),
             pointer("uint64_t[]", row_end),
