@@ -39,7 +39,14 @@ from qac._native.base import (
     CorruptError,
     NativeError,
 )
-from qac._native.composer import COMPOSER_SETTINGS, ComposerArrays, NgramArrays
+from qac._native.composer import (
+    COMPOSER_SETTINGS,
+    MAX_SYMBOLS,
+    ComposerArrays,
+    NgramArrays,
+    symbol_type,
+    symbols_in_bytes,
+)
 from qac._native.counting import Words, count_reuse, words
 from qac._native.features import (
     VectorizerConfig,
@@ -69,6 +76,7 @@ __all__ = [
     "MAX_AGE",
     "MAX_K",
     "MAX_LABEL_BYTES",
+    "MAX_SYMBOLS",
     "MAX_TERMS",
     "MAX_THREADS",
     "MEMBER_BLOCK",
@@ -113,6 +121,8 @@ __all__ = [
     "encode_labels",
     "encode_rows",
     "plain_strings",
+    "symbol_type",
+    "symbols_in_bytes",
     "terms",
     "train",
     "vectorize",
