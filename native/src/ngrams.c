@@ -5,7 +5,7 @@
  */
 #include "ngrams.h"
 
-/* As qac_lower_bound, for each width of symbols. */
+/* As qac_lower_bound, of symbols of a constant width. */
 static inline uint32_t lower_bound(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
 {
     uint32_t n = end - begin;
@@ -14,6 +14,13 @@ static inline uint32_t lower_bound(const uint8_t *next, uint32_t width, uint32_t
     for (; n > 1; n -= n / 2)
         begin += (ngram_read_symbol(next, width, begin + n / 2 - 1) < symbol) * (n / 2);
     return begin + (ngram_read_symbol(next, width, begin) < symbol);
+}
+
+/* The entry of [begin, end) that has the symbol, or QAC_NO_ID; width: as above. */
+static inline uint32_t find(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
+{
+    const uint32_t at = lower_bound(next, width, begin, end, symbol);
+    return at < end && ngram_read_symbol(next, width, at) == symbol ? at : QAC_NO_ID;
 }
 
 uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t symbol)
@@ -29,9 +36,9 @@ uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t 
 static inline uint32_t shorter_context(const qac_ngrams *g, uint32_t context)
 {
     const uint32_t symbols = g->words + 2, longer = g->contexts - g->n_shorter;
-    if (context < symbols)
-        return QAC_NO_ID;
-    return context < longer ? ngram_symbol(g, context - symbols) : g->shorter[context - longer];
+    if (context >= longer)
+        return g->shorter[context - longer];
+    return context >= symbols ? ngram_symbol(g, context - symbols) : QAC_NO_ID;
 }
 
 ngram_contexts ngram_find(const qac_ngrams *g, uint32_t context)
@@ -48,8 +55,11 @@ static inline uint32_t entry_of(const qac_ngrams *g, uint32_t context, uint32_t 
 {
     uint32_t begin, end;
     ngram_entries(g, context, &begin, &end);
-    const uint32_t at = ngram_seek(g, begin, end, symbol);
-    return at < end && ngram_symbol(g, at) == symbol ? at : QAC_NO_ID;
+    if (g->symbol_bytes == 1)
+        return find(g->next, 1, begin, end, symbol);
+    if (g->symbol_bytes == 2)
+        return find(g->next, 2, begin, end, symbol);
+    return find(g->next, 3, begin, end, symbol);
 }
 
 /* The node of a symbol alone, as a context. */

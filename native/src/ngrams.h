@@ -41,7 +41,7 @@ static inline void ngram_entries(const qac_ngrams *g, uint32_t context, uint32_t
         *begin = *end = 0;
 }
 
-/* One of many symbols of `width` bytes, 1 to 3. */
+/* One of many symbols of `width` bytes, 1 to 3: a constant, so that it is read at once. */
 static inline uint32_t ngram_read_symbol(const uint8_t *symbols, uint32_t width, uint32_t i)
 {
     const uint8_t *const at = symbols + (size_t)width * i;
@@ -56,7 +56,14 @@ static inline uint32_t ngram_read_symbol(const uint8_t *symbols, uint32_t width,
 /* Last symbol of an entry; in a damaged file it may be any number. */
 static inline uint32_t ngram_symbol(const qac_ngrams *g, uint32_t entry)
 {
-    return ngram_read_symbol(g->next, g->symbol_bytes, entry);
+    switch (g->symbol_bytes) {
+    case 1:
+        return ngram_read_symbol(g->next, 1, entry);
+    case 2:
+        return ngram_read_symbol(g->next, 2, entry);
+    default:
+        return ngram_read_symbol(g->next, 3, entry);
+    }
 }
 
 /* First of the entries [begin, end) whose symbol is not smaller, or end. */
