@@ -78,8 +78,9 @@ typedef struct {
 } qac_keys;
 
 typedef struct {
-    qac_keys keys;    /* ids are places: ascending like the terms' hashes */
-    const float *idf; /* [keys.n] */
+    qac_keys keys;          /* ids are places: ascending like the terms' hashes */
+    const uint8_t *idf;     /* [keys.n] places in idf_value */
+    const float *idf_value; /* [256] inverse document frequencies */
 } qac_vocabulary;
 
 /* One feature of a request: where it stands in the document's bytes, for explanations. */
@@ -315,7 +316,8 @@ int qac_word_hash(const char *text, const uint64_t *end, uint64_t n, uint64_t *h
 /* An n-gram model (interpolated back-off) as a trie. Symbols 0 .. words-1; `words` is the end, words + 1 the start of a
  * sequence. Nodes are n-grams: 0 .. words + 1 the symbols themselves, from words + 2 on the entries, shorter ones first,
  * then by the node of all but the last symbol, then by the last symbol. The first `contexts` nodes may have children.
- * Probabilities and back-offs are kept as places in a table of 256 values. */
+ * Probabilities and back-offs are kept as places in a table of 256 values. Each node but the symbols has a shorter one, the
+ * n-gram without its first symbol: for two symbols that is the last, for more it is kept. */
 typedef struct {
     uint32_t order;             /* longest n-gram, 2..8; 0: no model */
     uint32_t words;
@@ -323,10 +325,11 @@ typedef struct {
     const uint32_t *child_end;  /* [contexts] a node's children are the entries [child_end[node - 1], child_end[node]) */
     const uint8_t *backoff;     /* [contexts] what the shorter context gets */
     const float *backoff_value; /* [256] */
-    const uint32_t *shorter;    /* [contexts - words - 2] of an entry: the node without its first symbol */
+    const uint32_t *shorter;    /* [n_shorter] of the contexts of three symbols or more, which are the last */
+    uint32_t n_shorter;
     uint32_t contexts;
-    uint32_t symbol_bytes;      /* 1, 2 or 4 */
-    const void *next;           /* [entries] last symbols, symbol_bytes each, ascending among a node's children */
+    uint32_t symbol_bytes;      /* 1, 2 or 3 */
+    const uint8_t *next;        /* [symbol_bytes * entries] last symbols, ascending among a node's children */
     const uint8_t *probability; /* [entries] of the last symbol after those before; what shorter contexts give is in it */
     const float *value;         /* [256] */
     uint32_t entries;
@@ -345,7 +348,8 @@ typedef struct {
     const uint32_t *alphabet;   /* [character.words] code points, ascending */
     const uint32_t *association_end; /* [word.words] associations of a word end here */
     const uint32_t *association;     /* [n_associations] words, ascending for each */
-    const float *association_weight; /* probabilities */
+    const uint8_t *association_weight; /* [n_associations] places in association_value */
+    const float *association_value;    /* [256] probabilities */
     uint32_t n_associations;
     double unknown;             /* probability of a word outside the vocabulary, without context */
     double share;               /* of the composer in the mixture with the tree, 0..1 */

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
-
 from qac import _native
 from qac._native import ComposerArrays, ModelArrays, NgramArrays, RowArrays, TreeArrays, VectorizerConfig, Vocabulary
 from qac.config import TrainingConfig
@@ -85,7 +83,8 @@ def _arrays(file: SectionFile, meta: ModelMeta) -> ModelArrays:
         Vocabulary(
             file.array(f"{name}.bucket_end", "<u4"),
             file.array(f"{name}.key", "<u4"),
-            file.array(f"{name}.idf", "<f4"),
+            file.array(f"{name}.idf", "<u1"),
+            file.array(f"{name}.idf_value", "<f4"),
         )
         for name in ("session", "prefix")
     ]
@@ -100,6 +99,7 @@ def _arrays(file: SectionFile, meta: ModelMeta) -> ModelArrays:
         (len(block_begin), len(block_feature)),
         *((len(v.key), len(v.idf)) for v in vocabularies),
         *((len(v.bucket_end).bit_count(), 1) for v in vocabularies if len(v)),
+        *((len(v.idf_value), 256) for v in vocabularies if len(v)),
     )
     return ModelArrays(
         session=meta.session,
@@ -153,7 +153,8 @@ def _composer(file: SectionFile, meta: ComposerMeta) -> ComposerArrays:
         alphabet=file.array("composer.alphabet", "<u4"),
         association_end=file.array("composer.assoc_end", "<u4"),
         association=file.array("composer.assoc_word", "<u4"),
-        association_weight=file.array("composer.assoc_weight", "<f4"),
+        association_weight=file.array("composer.assoc_weight", "<u1"),
+        association_value=file.array("composer.assoc_value", "<f4"),
         older=_by_age(meta.older),
         settings=meta.settings,
     )
@@ -167,6 +168,7 @@ def _composer(file: SectionFile, meta: ComposerMeta) -> ComposerArrays:
         (len(c.unigram_sum), words + 1),
         (len(c.association_end), words),
         (len(c.association_weight), len(c.association)),
+        (len(c.association_value), 256),
         (len(c.alphabet), len(character.unigram) - 1),
     )
     return c
@@ -181,13 +183,12 @@ def _ngrams(file: SectionFile, name: str, order: int) -> NgramArrays:
         backoff=file.array(f"{name}.backoff", "<u1"),
         backoff_value=file.array(f"{name}.backoff_value", "<f4"),
         shorter=file.array(f"{name}.shorter", "<u4"),
-        next=file.array(f"{name}.next", np.min_scalar_type(len(unigram) - 1)),
+        next=file.array(f"{name}.next", _native.symbol_type(len(unigram) - 1)),
         probability=file.array(f"{name}.probability", "<u1"),
         value=file.array(f"{name}.value", "<f4"),
     )
     _require_equal(
         (len(g.child_end), len(g.backoff)),
-        (len(g.unigram) + 1 + len(g.shorter), len(g.backoff) if g.order else 0),
         (len(g.next), len(g.probability)),
         (len(g.value), 256 if g.order else 0),
         (len(g.backoff_value), 256 if g.order else 0),

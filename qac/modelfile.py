@@ -24,7 +24,7 @@ from qac.errors import ModelError
 from qac.files import atomic_writer
 
 MAGIC: Final = b"\x93qac\r\n\x1a\n"  # as PNG's: shows text-mode transfers and truncation at a glance
-VERSION: Final = 2
+VERSION: Final = 3
 ALIGNMENT: Final = 64
 _HEADER: Final = struct.Struct("<8sIIQII")  # magic, version, sections, file size, CRC-32 of the table, zero
 _ENTRY: Final = struct.Struct("<32sQQII")  # name, offset, size, CRC-32, zero

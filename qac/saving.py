@@ -20,7 +20,9 @@ from qac.modelfile import write_sections
 from qac.training import TrainedModel
 
 _MAX_ROW_BYTES: Final = (1 << 32) - 1
-_NO_VOCABULARY: Final = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float32))
+_NO_VOCABULARY: Final = Vocabulary(
+    np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint8), np.zeros(256, np.float32)
+)
 
 
 def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
@@ -113,6 +115,7 @@ def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
         "composer.assoc_end": c.association_end,
         "composer.assoc_word": c.association,
         "composer.assoc_weight": c.association_weight,
+        "composer.assoc_value": c.association_value,
         "composer.unigram_sum": c.unigram_sum,
     }
     for name, g in (("word", c.word), ("char", c.character)):
@@ -131,4 +134,9 @@ def _composer_sections(c: ComposerArrays | None) -> dict[str, Any]:
 
 def _vocabulary_sections(name: str, vectorizer: HashedTfidfVectorizer | None) -> dict[str, Any]:
     v = vectorizer.vocabulary_ if vectorizer else _NO_VOCABULARY
-    return {f"{name}.bucket_end": v.bucket_end, f"{name}.key": v.key, f"{name}.idf": v.idf}
+    return {
+        f"{name}.bucket_end": v.bucket_end,
+        f"{name}.key": v.key,
+        f"{name}.idf": v.idf,
+        f"{name}.idf_value": v.idf_value,
+    }

@@ -102,7 +102,7 @@ def _lengths(texts: list[str]) -> npt.NDArray[np.int64]:
 
 
 def _verify_vocabulary(v: Vocabulary, require: _Require) -> None:
-    require(_positive(v.idf), "a feature's inverse document frequency is not positive")
+    require(_positive(v.idf_value[v.idf]), "a feature's inverse document frequency is not positive")
     require(not len(v) or _grouped(v.bucket_end, v.key), "the keys of a vocabulary do not ascend")
 
 
@@ -134,7 +134,7 @@ def _verify_composer(c: ComposerArrays, require: _Require) -> None:
         "the most frequent words are not in order",
     )
     require(_grouped(c.association_end, c.association), "a word's associations do not ascend")
-    require(_probabilities(c.association_weight), "an association's weight is not a probability")
+    require(_probabilities(c.association_value[c.association_weight]), "an association's weight is not a probability")
 
 
 def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
@@ -142,20 +142,23 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
     for values in (g.unigram, backoff, probability):
         require(_probabilities(values), "an n-gram's weight is not a probability")
     require(bool((backoff > 0).all() and (probability > 0).all()), "an n-gram has no probability")
-    require(not len(g.next) or int(g.next.max()) < len(g.unigram), "an n-gram's last symbol does not exist")
-    require(_grouped(g.child_end, g.next), "what follows a context does not ascend")
+    following = g.last_symbols()
+    require(bool((following < len(g.unigram)).all()), "an n-gram's last symbol does not exist")
+    require(_grouped(g.child_end, following), "what follows a context does not ascend")
     symbols, contexts = len(g.unigram) + 1, len(g.child_end)
-    shorter_than = symbols  # nodes of n-grams of fewer symbols
+    up_to = [symbols]  # nodes of one symbol, of up to two, ... of all but the longest
     for _ in range(g.order - 2):
-        shorter_than = symbols + int(g.child_end[min(shorter_than, contexts) - 1])
-    require(shorter_than == contexts, "the contexts are not all n-grams but the longest")
+        up_to.append(symbols + int(g.child_end[min(up_to[-1], contexts) - 1]))
+    require(up_to[-1] == contexts, "the contexts are not all n-grams but the longest")
+    up_to_two = up_to[min(1, g.order - 2)]
+    require(len(g.shorter) == contexts - up_to_two, "not each n-gram of three symbols or more has a link")
     follows = np.repeat(np.arange(contexts), np.diff(g.child_end, prepend=np.uint32(0)))
     # Of each node the last symbol, the n-gram before that and the n-gram without the first; -1: of no symbols.
     nothing = np.full(symbols, -1)
-    last = np.concatenate([np.arange(symbols), g.next])
+    last = np.concatenate([np.arange(symbols), following])
     before = np.concatenate([nothing, follows])
-    shorter = np.concatenate([nothing, g.shorter])
-    links = shorter[symbols:]
+    links = np.concatenate([last[symbols:up_to_two], g.shorter])
+    shorter = np.concatenate([nothing, links])
     require(
         bool((links < contexts).all())
         and np.array_equal(last[links], last[symbols:contexts])
@@ -168,7 +171,7 @@ def _verify_ngrams(g: NgramArrays, require: _Require) -> None:
     whole = np.ones(contexts, bool)
     whole[follows[len(inner) :]] = False
     known = np.concatenate([g.unigram, [0.0], probability])
-    own, passed_on = probability[: len(inner)], backoff[inner] * known[g.shorter]
+    own, passed_on = probability[: len(inner)], backoff[inner] * known[links]
     off, off_backoff = _rounding(probability), _rounding(backoff)
     sums = np.bincount(inner, own - passed_on, contexts)
     slack = np.bincount(inner, off * own + (off + off_backoff) * passed_on, contexts) + off_backoff * backoff

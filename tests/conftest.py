@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -151,6 +153,30 @@ def run_qac() -> Callable[..., Outcome]:
         return Outcome(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def assert_quantized() -> Callable[..., None]:
+    """Return a check of more than 256 numbers in eight bits."""
+
+    def check(exact: npt.ArrayLike, codes: npt.NDArray[np.uint8], table: npt.NDArray[np.float32]) -> None:
+        """Assert that the codes are those of 256 equal steps of the logarithms, and each table's entry their mean.
+
+        The steps are Heafield's (KenLM, 2011, section 3.4) with equal widths; a value in the middle may go either way.
+        """
+        exact = np.asarray(exact, np.float64)
+        assert len(np.unique(exact.astype(np.float32))) > 256
+        logs = np.log(exact)
+        step = (logs.max() - logs.min()) / 255
+        assert abs((logs - logs.min()) / step - codes).max() <= 0.5 + 1e-6
+        assert np.log(table[codes] / exact) == pytest.approx(0, abs=step)
+        for code in range(256):
+            if (codes == code).any():
+                assert table[code] == pytest.approx(exact[codes == code].mean(), rel=1e-6)
+            else:
+                assert table[code] == 0
+
+    return check
 
 
 @pytest.fixture

@@ -241,11 +241,13 @@ def test_of_a_document_with_too_many_terms_the_newest_are_kept():
 def test_terms_that_a_vocabulary_cannot_tell_apart_are_one_feature():
     """Of these hashes the first 33 bits count: one for the bucket, 32 for the key."""
     hashes = np.array([3 << 31, (3 << 31) + 1, 4 << 31, 1 << 63], np.uint64)
-    v = _native.build_vocabulary(hashes, np.array([1, 2, 3, 4], np.float32))
+    idf_value = np.arange(256, dtype=np.float32)
+    v = _native.build_vocabulary(hashes, np.array([1, 2, 3, 4], np.uint8), idf_value)
     assert len(v) == 3
     assert v.bucket_end.tolist() == [2, 3]
     assert v.key.tolist() == [3, 4, 0]
     assert v.idf.tolist() == [1, 3, 4]
+    assert v.idf_value is idf_value
 
 
 def test_documents_without_known_terms_are_empty_rows():
@@ -275,3 +277,4 @@ def test_many_documents_are_read_some_at_a_time(monkeypatch):
     some = PrefixTfidfVectorizer(min_df=2)
     assert (some.fit_transform(texts) != expected).nnz == 0
     assert some.vocabulary_.idf.tolist() == at_once.vocabulary_.idf.tolist()
+    assert some.vocabulary_.idf_value.tolist() == at_once.vocabulary_.idf_value.tolist()

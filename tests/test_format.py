@@ -4,6 +4,7 @@ import json
 import random
 import struct
 import zlib
+from collections import Counter
 from itertools import islice
 
 import numpy as np
@@ -17,13 +18,11 @@ from qac.model import load_model
 from qac.saving import save_model
 from qac.training import train
 
-SYMBOLS = {1: "<u1", 2: "<u2", 4: "<u4"}
-
 
 def read_sections(content):
     """Return the sections of a model file, by name."""
     magic, version, n, size, crc, zero = struct.unpack_from("<8sIIQII", content)
-    assert (magic, version, size, zero) == (b"\x93qac\r\n\x1a\n", 2, len(content), 0)
+    assert (magic, version, size, zero) == (b"\x93qac\r\n\x1a\n", 3, len(content), 0)
     assert zlib.crc32(content[32 : 32 + 56 * n]) == crc
     sections = {}
     for name, begin, length, crc, zero in struct.iter_unpack("<32sQQII", content[32 : 32 + 56 * n]):
@@ -71,8 +70,9 @@ class Ngrams:
 
         self.unigram = array("unigram", "<f4")
         self.words = len(self.unigram) - 1
-        self.width = 1 if self.words <= 255 else 2 if self.words <= 65_535 else 4
-        self.child_end, self.next = array("child_end", "<u4"), array("next", SYMBOLS[self.width])
+        self.width = 1 if self.words <= 255 else 2 if self.words <= 65_535 else 3
+        self.next = array("next", "<u1").reshape(-1, self.width) @ 256 ** np.arange(self.width)
+        self.child_end, self.shorter = array("child_end", "<u4"), array("shorter", "<u4")
         self.value, self.probability = array("value", "<f4"), array("probability", "<u1")
         self.backoff_value, self.backoff = array("backoff_value", "<f4"), array("backoff", "<u1")
         self.order = order
@@ -104,6 +104,21 @@ class Ngrams:
                 return factor * float(self.value[self.probability[child - self.words - 2]])
             factor *= float(self.backoff_value[self.backoff[node]])
         return factor * float(self.unigram[symbol])
+
+    def links(self):
+        """Return each node that may have children and the one without its first symbol; symbols alone have none."""
+        first = self.words + 2
+        longer = first + int(self.child_end[self.words + 1])
+        for node in range(first, len(self.child_end)):
+            yield node, int(self.next[node - first]) if node < longer else int(self.shorter[node - longer])
+
+    def grams(self):
+        """Return the n-gram of each node that may have children."""
+        grams = [(symbol,) for symbol in range(self.words + 2)]
+        for node in range(len(self.child_end)):
+            begin, end = self.child_end[node - 1] if node else 0, self.child_end[node]
+            grams.extend((*grams[node], int(symbol)) for symbol in self.next[begin:end])
+        return grams[: len(self.child_end)]
 
     def of_sequence(self, symbols, known=0):
         """Return P(symbols, end), the first ``known`` of them given."""
@@ -178,6 +193,15 @@ def hashed(text, seed):
     return mixed(h ^ int.from_bytes(text[whole:], "little")) if text[whole:] else h
 
 
+def place_of(word, bucket_end, key):
+    """Return where the key of a word stands."""
+    bits = len(bucket_end).bit_length() - 1
+    h = hashed(word, 1)
+    bucket = h >> 64 - bits
+    begin, end = bucket_end[bucket - 1] if bucket else 0, bucket_end[bucket]
+    return key.index(h >> 32 - bits & 0xFFFFFFFF, begin, end)
+
+
 @pytest.fixture(scope="module")
 def examples():
     """Return a log of more than 255 words and 256 different probabilities."""
@@ -208,12 +232,8 @@ def test_labels_and_words(make_model, examples):
     bucket_end, key, ids = (
         np.frombuffer(sections[f"composer.{x}"], "<u4").tolist() for x in ("bucket_end", "key", "id")
     )
-    bits = len(bucket_end).bit_length() - 1
     for i, word in enumerate(words):
-        h = hashed(word, 1)
-        bucket = h >> 64 - bits
-        begin, end = bucket_end[bucket - 1] if bucket else 0, bucket_end[bucket]
-        assert ids[key.index(h >> 32 - bits & 0xFFFFFFFF, begin, end)] == i
+        assert ids[place_of(word, bucket_end, key)] == i
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "trie"])  # children of a trie's nodes: many, and different numbers
@@ -253,6 +273,32 @@ def test_words_n_grams(make_model, examples):
     first = model.of_sequence([number[w] for w in answers[0].text.split(" ")]) / answers[0].score
     for a in answers:
         assert model.of_sequence([number[w] for w in a.text.split(" ")]) / a.score == pytest.approx(first, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["word", "char"])
+def test_n_grams_link_to_the_shorter(make_model, examples, name):
+    sections = read_sections(composing(make_model, examples, 0.0).read_bytes())
+    composer = json.loads(sections["meta"])["composer"]
+    model = Ngrams(sections, name, composer["word_order" if name == "word" else "character_order"])
+    grams, links = model.grams(), dict(model.links())
+    assert all(grams[link] == grams[node][1:] for node, link in links.items())
+    assert len(links) == len(grams) - model.words - 2 > 400
+    assert len(model.shorter) == sum(len(gram) > 2 for gram in grams)
+
+
+def test_inverse_document_frequencies(make_model, examples):
+    """Of each word in sessions: ln((1 + n) / (1 + df)) + 1, n being the same for all."""
+    texts = sorted({e.next_query for e in examples})
+    off = ComposerConfig(enabled=False)
+    path = make_model([Example((t,), t[:1], t, 1.0) for t in texts], TrainingConfig(composer=off))
+    sections = read_sections(path.read_bytes())
+    bucket_end, key = (np.frombuffer(sections[f"session.{x}"], "<u4").tolist() for x in ("bucket_end", "key"))
+    code, value = np.frombuffer(sections["session.idf"], "<u1"), np.frombuffer(sections["session.idf_value"], "<f4")
+    df = Counter(w for t in texts for w in set(t.split(" ")))
+    assert len(set(df.values())) > 10
+    for word, n in df.items():
+        at = place_of(word.encode(), bucket_end, key)
+        assert value[code[at]] == pytest.approx(np.log((1 + len(texts)) / (1 + n)) + 1, rel=1e-6)
 
 
 def test_characters_n_grams(make_model, examples):

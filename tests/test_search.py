@@ -23,7 +23,7 @@ from qac.index.tree import LabelTree
 FACTORS = np.random.default_rng(0).uniform(0.1, 10, 256)
 """On the counts of labels of each length."""
 ALPHABETS = ("ab", "ab ", "aé日😀", "e\u0301\u0308ä", "नि\u200dम", "xyz0 ")
-NONE = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.float32))
+NONE = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint8), np.zeros(256, np.float32))
 
 
 class PlainModel:

@@ -103,6 +103,7 @@ def vocabulary(v: Vocabulary) -> Iterator[bytes]:
     """Yield the blocks of a vocabulary."""
     yield from keys(v.bucket_end, v.key)
     yield v.idf.tobytes()
+    yield v.idf_value.tobytes()
 
 
 def ngrams(g: NgramArrays) -> Iterator[bytes]:
@@ -122,6 +123,7 @@ def composer(c: ComposerArrays) -> Iterator[bytes]:
         yield array.tobytes()
     yield c.association.tobytes()
     yield c.association_weight.tobytes()
+    yield c.association_value.tobytes()
 
 
 def scalars(a: ModelArrays) -> bytes:

@@ -83,7 +83,8 @@ static qac_keys read_keys(model_input *in, blocks *b)
 static qac_vocabulary read_vocabulary(model_input *in, blocks *b)
 {
     qac_vocabulary v = {.keys = read_keys(in, b)};
-    v.idf = fit(in, b, 4, v.keys.n);
+    v.idf = fit(in, b, 1, v.keys.n);
+    v.idf_value = fit(in, b, 4, 256);
     return v;
 }
 
@@ -93,10 +94,9 @@ static qac_ngrams read_ngrams(model_input *in, blocks *b, uint32_t order)
     uint32_t unigrams;
     g.unigram = take32(in, b, 4, &unigrams);
     g.words = unigrams - 1;
-    g.symbol_bytes = g.words <= UINT8_MAX ? 1 : g.words <= UINT16_MAX ? 2 : 4;
-    g.shorter = take32(in, b, 4, &g.contexts);
-    g.contexts = order ? g.contexts + unigrams + 1 : 0;
-    g.child_end = fit(in, b, 4, g.contexts);
+    g.symbol_bytes = g.words <= UINT8_MAX ? 1 : g.words <= UINT16_MAX ? 2 : 3;
+    g.shorter = take32(in, b, 4, &g.n_shorter);
+    g.child_end = take32(in, b, 4, &g.contexts);
     g.backoff = fit(in, b, 1, g.contexts);
     g.backoff_value = fit(in, b, 4, 256);
     g.next = take32(in, b, g.symbol_bytes, &g.entries);
@@ -123,7 +123,8 @@ static void read_composer(model_input *in, blocks *b, qac_composer *c, const sca
     c->alphabet = fit(in, b, 4, c->character.words == UINT32_MAX ? 0 : c->character.words);
     c->association_end = fit(in, b, 4, c->word.words);
     c->association = take32(in, b, 4, &c->n_associations);
-    c->association_weight = fit(in, b, 4, c->n_associations);
+    c->association_weight = fit(in, b, 1, c->n_associations);
+    c->association_value = fit(in, b, 4, 256);
     memcpy(c->older, x->older, sizeof c->older);
     c->unknown = x->unknown;
     c->share = x->share;

@@ -107,7 +107,7 @@ static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
         const association_list list = r->associated[i];
         uint32_t at = qac_lower_bound(r->c->association, list.begin, list.end, lo);
         for (; at < list.end && r->c->association[at] < hi; at++) {
-            sum += r->c->association_weight[at];
+            sum += association_of(r->c, at);
             if (is_new_candidate(s, r->c->association[at]))
                 add_candidate(s, (next_word){r->c->association[at], COMPOSE_SESSION, -1, -1, NULL});
         }
@@ -130,7 +130,7 @@ static void find_associated(compose_scratch *s)
             if (!is_new_candidate(s, word))
                 continue;
             s->seat[word] = s->round + SEEN;
-            note(&best, word, r->n_associated == 1 ? r->c->association_weight[at] : association_weight(r, word));
+            note(&best, word, r->n_associated == 1 ? association_of(r->c, at) : association_weight(r, word));
         }
     for (; s->n_associated < best.n; s->n_associated++)
         s->associated[s->n_associated] =
@@ -538,8 +538,9 @@ static bool check_ngrams(const qac_ngrams *g)
     if (g->order == 0)
         return g->words == 0;
     return g->order >= 2 && g->order <= QAC_MAX_ORDER && g->words > 0 && g->words < QAC_CHILD_LABEL &&
-           g->contexts >= g->words + 2 && g->entries < QAC_CHILD_LABEL &&
-           (g->symbol_bytes == 1 || g->symbol_bytes == 2 || g->symbol_bytes == 4);
+           g->contexts >= g->words + 2 && g->entries < QAC_CHILD_LABEL && g->contexts - g->words - 2 <= g->entries &&
+           g->n_shorter <= g->contexts - g->words - 2 &&
+           g->symbol_bytes >= 1 && g->symbol_bytes <= 3;
 }
 
 bool compose_check(const qac_composer *c)

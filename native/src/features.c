@@ -194,7 +194,7 @@ uint32_t qac_vectorize_in(const qac_vectorizer *v, const qac_vocabulary *vocabul
         const uint32_t id = qac_keys_find(&vocabulary->keys, terms[i].hash);
         if (id == QAC_NO_ID)
             continue;
-        const float value = terms[i].count * vocabulary->idf[id];
+        const float value = terms[i].count * vocabulary->idf_value[vocabulary->idf[id]];
         if (n && out[n - 1].id == id) /* two terms that count as one */
             out[n - 1].value += value;
         else

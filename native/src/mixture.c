@@ -156,7 +156,7 @@ double association_weight(const request *r, uint32_t word)
         const uint32_t end = r->associated[i].end;
         const uint32_t at = qac_lower_bound(c->association, r->associated[i].begin, end, word);
         if (at < end && c->association[at] == word)
-            sum += c->association_weight[at];
+            sum += association_of(c, at);
     }
     return sum > 0 ? sum / r->n_associated : 0;
 }

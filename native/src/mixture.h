@@ -100,6 +100,12 @@ double copy_weight(const request *r, const hypothesis *h, uint32_t place);
 /* Place of a word in the session, or COMPOSE_SESSION. */
 uint32_t place_in_session(const request *r, uint32_t word);
 
+/* Weight of one association. */
+static inline double association_of(const qac_composer *c, uint32_t at)
+{
+    return c->association_value[c->association_weight[at]];
+}
+
 /* Weight of a word among those that are associated with the last query's; 0: it is not. */
 double association_weight(const request *r, uint32_t word);
 

@@ -5,32 +5,40 @@
  */
 #include "ngrams.h"
 
-/* As qac_lower_bound, for each width of symbols. */
-#define LOWER_BOUND(type)                                                                                               \
-    do {                                                                                                                \
-        const type *const a = (const type *)g->next + begin;                                                            \
-        uint32_t at = 0;                                                                                                \
-        for (; n > 1; n -= n / 2)                                                                                       \
-            at += (a[at + n / 2 - 1] < symbol) * (n / 2);                                                               \
-        return begin + at + (a[at] < symbol);                                                                           \
-    } while (0)
-
-uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t symbol)
+/* As qac_lower_bound, of symbols of a constant width. */
+static inline uint32_t lower_bound(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
 {
     uint32_t n = end - begin;
     if (n == 0)
         return end;
-    if (g->symbol_bytes == 1)
-        LOWER_BOUND(uint8_t);
-    if (g->symbol_bytes == 2)
-        LOWER_BOUND(uint16_t);
-    LOWER_BOUND(uint32_t);
+    for (; n > 1; n -= n / 2)
+        begin += (ngram_read_symbol(next, width, begin + n / 2 - 1) < symbol) * (n / 2);
+    return begin + (ngram_read_symbol(next, width, begin) < symbol);
 }
 
-/* The node without its first symbol, or QAC_NO_ID. */
+/* The entry of [begin, end) that has the symbol, or QAC_NO_ID; width: as above. */
+static inline uint32_t find(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
+{
+    const uint32_t at = lower_bound(next, width, begin, end, symbol);
+    return at < end && ngram_read_symbol(next, width, at) == symbol ? at : QAC_NO_ID;
+}
+
+uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t symbol)
+{
+    if (g->symbol_bytes == 1)
+        return lower_bound(g->next, 1, begin, end, symbol);
+    if (g->symbol_bytes == 2)
+        return lower_bound(g->next, 2, begin, end, symbol);
+    return lower_bound(g->next, 3, begin, end, symbol);
+}
+
+/* The node without its first symbol, or QAC_NO_ID. context < contexts. */
 static inline uint32_t shorter_context(const qac_ngrams *g, uint32_t context)
 {
-    return context < g->words + 2 ? QAC_NO_ID : g->shorter[context - g->words - 2];
+    const uint32_t symbols = g->words + 2, longer = g->contexts - g->n_shorter;
+    if (context >= longer)
+        return g->shorter[context - longer];
+    return context >= symbols ? ngram_symbol(g, context - symbols) : QAC_NO_ID;
 }
 
 ngram_contexts ngram_find(const qac_ngrams *g, uint32_t context)
@@ -47,8 +55,11 @@ static inline uint32_t entry_of(const qac_ngrams *g, uint32_t context, uint32_t 
 {
     uint32_t begin, end;
     ngram_entries(g, context, &begin, &end);
-    const uint32_t at = ngram_seek(g, begin, end, symbol);
-    return at < end && ngram_symbol(g, at) == symbol ? at : QAC_NO_ID;
+    if (g->symbol_bytes == 1)
+        return find(g->next, 1, begin, end, symbol);
+    if (g->symbol_bytes == 2)
+        return find(g->next, 2, begin, end, symbol);
+    return find(g->next, 3, begin, end, symbol);
 }
 
 /* The node of a symbol alone, as a context. */

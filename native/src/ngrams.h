@@ -41,16 +41,28 @@ static inline void ngram_entries(const qac_ngrams *g, uint32_t context, uint32_t
         *begin = *end = 0;
 }
 
+/* One of many symbols of `width` bytes, 1 to 3: a constant, so that it is read at once. */
+static inline uint32_t ngram_read_symbol(const uint8_t *symbols, uint32_t width, uint32_t i)
+{
+    const uint8_t *const at = symbols + (size_t)width * i;
+    uint32_t symbol = at[0];
+    if (width > 1)
+        symbol |= (uint32_t)at[1] << 8;
+    if (width > 2)
+        symbol |= (uint32_t)at[2] << 16;
+    return symbol;
+}
+
 /* Last symbol of an entry; in a damaged file it may be any number. */
 static inline uint32_t ngram_symbol(const qac_ngrams *g, uint32_t entry)
 {
     switch (g->symbol_bytes) {
     case 1:
-        return ((const uint8_t *)g->next)[entry];
+        return ngram_read_symbol(g->next, 1, entry);
     case 2:
-        return ((const uint16_t *)g->next)[entry];
+        return ngram_read_symbol(g->next, 2, entry);
     default:
-        return ((const uint32_t *)g->next)[entry];
+        return ngram_read_symbol(g->next, 3, entry);
     }
 }
 

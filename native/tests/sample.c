@@ -55,10 +55,13 @@ static void add_vocabulary(sample *s)
         hash[1] = h;
     }
     uint32_t bucket_end[1 << BITS], key[2], place[2], kept;
-    const float idf[] = {1, 1};
+    const uint8_t idf[] = {0, 0};
+    const float idf_value[256] = {1};
     CHECK(qac_keys_build(hash, 2, BITS, bucket_end, key, place, &kept) == QAC_OK && kept == 2);
     s->parts.session_vocabulary = (qac_vocabulary){
-        .keys = {.bucket_end = KEEP(s, bucket_end), .key = KEEP(s, key), .bits = BITS, .n = 2}, .idf = KEEP(s, idf)};
+        .keys = {.bucket_end = KEEP(s, bucket_end), .key = KEEP(s, key), .bits = BITS, .n = 2},
+        .idf = KEEP(s, idf),
+        .idf_value = KEEP(s, idf_value)};
 }
 
 /* One row at the root and nodes 1 and 2 each; see test.h. */

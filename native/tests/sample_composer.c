@@ -79,13 +79,14 @@ double sample_probability(const sample_ngrams *g, const uint32_t *before, uint32
 
 /* What follows a word in next queries. */
 static const uint32_t ASSOCIATION_END[] = {2, 2, 3, 3, 3}, ASSOCIATION[] = {2, 4, 0};
-static const float ASSOCIATION_WEIGHT[] = {0.5f, 0.25f, 0.75f};
+static const uint8_t ASSOCIATION_WEIGHT[] = {1, 0, 2};
+static const float ASSOCIATION_VALUE[256] = {0.25f, 0.5f, 0.75f};
 
 double sample_association(uint32_t from, uint32_t to)
 {
     for (uint32_t i = from ? ASSOCIATION_END[from - 1] : 0; i < ASSOCIATION_END[from]; i++)
         if (ASSOCIATION[i] == to)
-            return ASSOCIATION_WEIGHT[i];
+            return ASSOCIATION_VALUE[ASSOCIATION_WEIGHT[i]];
     return 0;
 }
 
@@ -115,23 +116,21 @@ static uint8_t place_of(float *table, uint32_t *n, double value)
 }
 
 /* The trie of the listed contexts, breadth first. */
-static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
+static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from, uint32_t symbol_bytes)
 {
     enum { MOST = 48 };
     ngram node[MOST];
     uint32_t child_end[MOST], shorter[MOST];
-    uint8_t backoff[MOST], probability[MOST], next[MOST];
-    uint16_t wide_next[MOST];
+    uint8_t backoff[MOST], probability[MOST], next[3 * MOST];
     float backoff_value[256] = {0}, value[256] = {0};
-    uint32_t nodes = 0, contexts = 0, entries = 0, met = 0, values = 0, backoffs = 0;
-    const bool wide = from == &WORD_NGRAMS; /* both widths are tested */
+    uint32_t nodes = 0, contexts = 0, entries = 0, met = 0, n_shorter = 0, values = 0, backoffs = 0;
     for (; nodes < from->words + 2; nodes++)
         node[nodes] = (ngram){1, {nodes}};
     for (; contexts < nodes && node[contexts].n < from->order; contexts++) {
         const ngram *its = &node[contexts];
         const sample_context *c = find_context(from, its->symbols, its->n);
         for (uint32_t i = 0; c && i < c->n_next; i++, entries++) {
-            wide_next[entries] = (uint16_t)(next[entries] = (uint8_t)c->next[i]);
+            memcpy(next + symbol_bytes * entries, &c->next[i], symbol_bytes);
             probability[entries] = place_of(value, &values, interpolated(from, its->symbols, its->n, c->next[i]));
             ngram longer = *its;
             longer.symbols[longer.n++] = c->next[i];
@@ -140,8 +139,8 @@ static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
         met += c != NULL;
         backoff[contexts] = place_of(backoff_value, &backoffs, c ? c->backoff : 1);
         child_end[contexts] = entries;
-        if (its->n > 1)
-            shorter[contexts - from->words - 2] = number_of(node, nodes, its->symbols + 1, its->n - 1);
+        if (its->n > 2)
+            shorter[n_shorter++] = number_of(node, nodes, its->symbols + 1, its->n - 1);
     }
     CHECK(met == from->n_contexts); /* nor is a context listed that is no n-gram */
     return (qac_ngrams){
@@ -151,10 +150,11 @@ static qac_ngrams make_ngrams(sample *s, const sample_ngrams *from)
         .child_end = keep(s, "child_end", child_end, contexts * sizeof *child_end),
         .backoff = keep(s, "backoff", backoff, contexts * sizeof *backoff),
         .backoff_value = KEEP(s, backoff_value),
-        .shorter = keep(s, "shorter", shorter, (contexts - from->words - 2) * sizeof *shorter),
+        .shorter = n_shorter ? keep(s, "shorter", shorter, n_shorter * sizeof *shorter) : NULL,
+        .n_shorter = n_shorter,
         .contexts = contexts,
-        .symbol_bytes = wide ? 2 : 1,
-        .next = wide ? keep(s, "next", wide_next, entries * sizeof *wide_next) : keep(s, "next", next, entries),
+        .symbol_bytes = symbol_bytes,
+        .next = keep(s, "next", next, symbol_bytes * entries),
         .probability = keep(s, "probability", probability, entries),
         .value = KEEP(s, value),
         .entries = entries,
@@ -191,8 +191,8 @@ sample make_composing_sample(void)
         unigram_sum[i + 1] = unigram_sum[i] + WORD_NGRAMS.unigram[i];
     }
     s.parts.composer = (qac_composer){
-        .word = make_ngrams(&s, &WORD_NGRAMS),
-        .character = make_ngrams(&s, &CHARACTER_NGRAMS),
+        .word = make_ngrams(&s, &WORD_NGRAMS, 3),
+        .character = make_ngrams(&s, &CHARACTER_NGRAMS, 1),
         .word_text = keep(&s, "word_text", words.text, words.end[WORDS - 1]),
         .word_text_size = words.end[WORDS - 1],
         .word_end = KEEP(&s, word_end),
@@ -209,6 +209,7 @@ sample make_composing_sample(void)
         .association_end = keep(&s, "association_end", ASSOCIATION_END, sizeof ASSOCIATION_END),
         .association = keep(&s, "association", ASSOCIATION, sizeof ASSOCIATION),
         .association_weight = keep(&s, "association_weight", ASSOCIATION_WEIGHT, sizeof ASSOCIATION_WEIGHT),
+        .association_value = keep(&s, "association_value", ASSOCIATION_VALUE, sizeof ASSOCIATION_VALUE),
         .n_associations = 3,
         .unknown = WORD_NGRAMS.unknown,
         .share = 0.5,

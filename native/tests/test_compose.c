@@ -611,12 +611,14 @@ static void test_most_words(const sample *s, compose_scratch *w)
 {
     qac_composer c = s->parts.composer;
     float own_value[256];
-    uint16_t next[32];
+    enum { WIDTH = 3 };
+    uint8_t next[WIDTH * 32];
     uint8_t probability[32];
     memcpy(own_value, c.word.value, sizeof own_value);
-    memcpy(next, c.word.next, c.word.entries * sizeof *next);
+    CHECK(c.word.symbol_bytes == WIDTH);
+    memcpy(next, c.word.next, WIDTH * c.word.entries);
     memcpy(probability, c.word.probability, c.word.entries);
-    CHECK(c.word.symbol_bytes == 2 && c.word.child_end[0] == 3 && next[0] == 1 && next[2] == END); /* what follows a */
+    CHECK(c.word.child_end[0] == 3 && next[0] == 1 && next[2 * WIDTH] == END); /* what follows a */
     next[0] = 0;
     for (uint8_t i = 0; i < 3; i++)
         probability[i] = (uint8_t)(253 + i);
@@ -628,6 +630,7 @@ static void test_most_words(const sample *s, compose_scratch *w)
     c.word.value = own_value;
     c.word.order = 2;
     c.word.contexts = c.word.words + 2;
+    c.word.n_shorter = 0;
     compose(w, &c, "a", 1, "", 0, 200, 0);
     uint32_t most = 0;
     for (uint32_t i = 0; i < w->n_best; i++) {

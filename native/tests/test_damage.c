@@ -55,7 +55,15 @@ static void fewer_contexts_than_symbols(sample *s) { s->parts.composer.character
 static void too_many_entries(sample *s) { s->parts.composer.word.entries = QAC_CHILD_LABEL; }
 static void too_many_words(sample *s) { s->parts.composer.word.words = QAC_CHILD_LABEL; }
 static void too_many_bits_of_words(sample *s) { s->parts.composer.word_keys.bits = QAC_MAX_BITS + 1; }
-static void three_byte_symbols(sample *s) { s->parts.composer.word.symbol_bytes = 3; }
+static void fewer_entries_than_contexts(sample *s) { s->parts.composer.character.entries = 1; }
+static void more_links_than_contexts(sample *s) { s->parts.composer.character.n_shorter = UINT32_MAX; }
+static void links_of_symbols(sample *s)
+{
+    qac_ngrams *g = &s->parts.composer.word;
+    g->n_shorter = g->contexts - g->words - 1;
+}
+static void symbols_of_no_bytes(sample *s) { s->parts.composer.word.symbol_bytes = 0; }
+static void symbols_of_four_bytes(sample *s) { s->parts.composer.word.symbol_bytes = 4; }
 static void share_too_large(sample *s) { s->parts.composer.share = 1.5; }
 static void share_not_a_number(sample *s) { s->parts.composer.share = NAN; }
 static void new_query_never(sample *s) { s->parts.composer.new_query = 0; }
@@ -88,7 +96,9 @@ static void test_open(void)
         children_that_overflow, child_out_of_order, child_twice, child_of_its_own, child_no_such_label,
         node_without_parent, member_no_such_label, root_with_fewer_labels, root_begins_late, root_of_clusters,
         composer_of_one_symbol, composer_of_too_many_symbols, composer_without_words, fewer_contexts_than_symbols,
-        too_many_entries, too_many_words, too_many_bits_of_words, three_byte_symbols, share_too_large, share_not_a_number, new_query_never, new_query_not_a_number,
+        too_many_entries, too_many_words, too_many_bits_of_words, fewer_entries_than_contexts,
+        more_links_than_contexts, links_of_symbols, symbols_of_no_bytes, symbols_of_four_bytes, share_too_large,
+        share_not_a_number, new_query_never, new_query_not_a_number,
         unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never, copies_none_negative,
         older_negative, older_too_often, older_not_a_number, recalls_too_often, associates_negative, spelling_negative,
         spelling_too_large, spelling_not_a_number, length_discount_not_a_number, length_scale_infinite,
@@ -183,7 +193,7 @@ static void test_tries(void)
     const qac_ngrams *const models[] = {&s.parts.composer.word, &s.parts.composer.character};
     for (int m = 0; m < 2; m++) {
         const qac_ngrams *g = models[m];
-        const uint32_t first = g->words + 2, links = g->contexts - first;
+        const uint32_t first = g->words + 2, links = g->n_shorter;
         uint32_t *shorter = (uint32_t *)g->shorter, *child_end = (uint32_t *)g->child_end;
         const uint32_t wrong[] = {0, g->words, g->words + 1, first, g->contexts - 1, g->contexts, g->entries,
                                   first + g->entries, QAC_CHILD_LABEL, UINT32_MAX - 1, UINT32_MAX};
@@ -195,13 +205,15 @@ static void test_tries(void)
         }
         uint32_t kept[32];
         CHECK(links <= 32);
-        memcpy(kept, shorter, links * sizeof *kept);
+        for (uint32_t i = 0; i < links; i++)
+            kept[i] = shorter[i];
         for (uint32_t by = 0; by < links; by++) { /* 0: each to itself */
             for (uint32_t i = 0; i < links; i++)
-                shorter[i] = first + (i + by) % links;
+                shorter[i] = g->contexts - links + (i + by) % links;
             use(&s);
         }
-        memcpy(shorter, kept, links * sizeof *kept);
+        for (uint32_t i = 0; i < links; i++)
+            shorter[i] = kept[i];
     }
     free_sample(&s);
 }

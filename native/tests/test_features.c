@@ -79,7 +79,8 @@ static void test_vectors(void)
     enum { TERMS = 100, BITS = 4 };
     uint64_t hash[TERMS];
     uint32_t bucket_end[1 << BITS], key[TERMS], place[TERMS], kept;
-    float idf[TERMS];
+    uint8_t idf[TERMS];
+    float idf_value[256];
     for (uint32_t i = 0; i < TERMS; i++) {
         const char word[] = {'w', (char)('0' + i / 10), (char)('0' + i % 10)};
         hash[i] = qac_hash(word, sizeof word, QAC_TERM_WORD);
@@ -88,11 +89,14 @@ static void test_vectors(void)
             hash[j] = hash[j - 1];
             hash[j - 1] = h;
         }
-        idf[i] = 1 + (float)i;
+        idf[i] = (uint8_t)i;
+        idf_value[i] = 1 + (float)i;
     }
     CHECK(qac_keys_build(hash, TERMS, BITS, bucket_end, key, place, &kept) == QAC_OK && kept == TERMS);
 
-    const qac_vocabulary vocabulary = {.keys = {.bucket_end = bucket_end, .key = key, .bits = BITS, .n = TERMS}, .idf = idf};
+    const qac_vocabulary vocabulary = {.keys = {.bucket_end = bucket_end, .key = key, .bits = BITS, .n = TERMS},
+                                       .idf = idf,
+                                       .idf_value = idf_value};
     bool seen[TERMS] = {false};
     qac_feature out[QAC_MAX_TERMS];
     uint32_t n;
@@ -109,7 +113,7 @@ static void test_vectors(void)
 
     /* 3-4-5: of equal counts, idfs 3 and 4 make the vector (0.6, 0.8). */
     for (uint32_t i = 0; i < TERMS; i++)
-        idf[i] = i % 2 ? 4 : 3;
+        idf_value[i] = i % 2 ? 4 : 3;
     char doc[] = "w.. w..";
     bool found = false;
     for (uint32_t i = 0; i < TERMS && !found; i++) {

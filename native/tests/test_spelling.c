@@ -165,6 +165,7 @@ static void test_long_words(speller *s, const qac_composer *from)
         float value[256] = {0, 0.995f}, backoff_value[256] = {1, 0.005f};
         own.character.order = 2;
         own.character.contexts = own.character.words + 2;
+        own.character.n_shorter = 0;
         own.character.entries = 1;
         own.character.next = next;
         own.character.symbol_bytes = 1;

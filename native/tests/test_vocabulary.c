@@ -104,10 +104,13 @@ static void test_terms_that_count_as_one(void)
     const uint64_t other = qac_hash("other", 5, QAC_TERM_WORD);
     CHECK(other > a);
     const uint64_t hash[] = {a, other};
-    const float idf[] = {1.5f, 4};
+    const uint8_t idf[] = {1, 0};
+    const float idf_value[256] = {4, 1.5f};
     uint32_t bucket_end[2], key[2], place[2], kept, n;
     CHECK(qac_keys_build(hash, 2, 1, bucket_end, key, place, &kept) == QAC_OK && kept == 2);
-    const qac_vocabulary v = {.keys = {.bucket_end = bucket_end, .key = key, .bits = 1, .n = 2}, .idf = idf};
+    const qac_vocabulary v = {.keys = {.bucket_end = bucket_end, .key = key, .bits = 1, .n = 2},
+                              .idf = idf,
+                              .idf_value = idf_value};
     qac_feature out[QAC_MAX_TERMS];
     CHECK(qac_vectorize(&words, &v, "sljz other kfnf", 15, out, &n) == QAC_OK && n == 2); /* 1.5 + 1.5 and 4: 3-4-5 */
     CHECK(out[0].id == 0 && fabsf(out[0].value - 0.6f) < 1e-6f && out[1].id == 1 && fabsf(out[1].value - 0.8f) < 1e-6f);

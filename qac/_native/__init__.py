@@ -40,7 +40,14 @@ from qac._native.base import (
     CorruptError,
     NativeError,
 )
-from qac._native.composer import COMPOSER_SETTINGS, ComposerArrays, NgramArrays
+from qac._native.composer import (
+    COMPOSER_SETTINGS,
+    MAX_SYMBOLS,
+    ComposerArrays,
+    NgramArrays,
+    symbol_type,
+    symbols_in_bytes,
+)
 from qac._native.counting import Words, count_reuse, words
 from qac._native.features import (
     VectorizerConfig,
@@ -70,6 +77,7 @@ __all__ = [
     "MAX_AGE",
     "MAX_K",
     "MAX_LABEL_BYTES",
+    "MAX_SYMBOLS",
     "MAX_TERMS",
     "MAX_THREADS",
     "MEMBER_BLOCK",
@@ -115,6 +123,8 @@ __all__ = [
     "encode_labels",
     "encode_rows",
     "plain_strings",
+    "symbol_type",
+    "symbols_in_bytes",
     "terms",
     "train",
     "vectorize",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qac._native.base import F32, F64, U8, U32, pointer
 from qac._native.features import keys_fields
@@ -28,7 +27,19 @@ COMPOSER_SETTINGS: Final = (
 )
 """Numbers of a ``qac_composer``."""
 
-SymbolArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+MAX_SYMBOLS: Final = (1 << 24) - 1
+"""Of an n-gram model; the end of a sequence has the next number."""
+
+
+def symbol_type(n_symbols: int) -> np.dtype[np.void]:
+    """Return the type of a stored symbol: as many bytes as the end of a sequence, ``n_symbols``, takes."""
+    return np.dtype((np.uint8, (max(1, (n_symbols.bit_length() + 7) // 8),)))
+
+
+def symbols_in_bytes(symbols: U32, n_symbols: int) -> U8:
+    """Return ``symbols`` as they are stored: shape (symbols, bytes of each), little-endian."""
+    in_four = symbols.astype("<u4").view(np.uint8).reshape(-1, 4)
+    return np.ascontiguousarray(in_four[:, : symbol_type(n_symbols).itemsize])
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,18 @@ class NgramArrays:
     """Places in ``backoff_value``."""
     backoff_value: F32
     shorter: U32
-    next: SymbolArray
+    """Of the contexts of three symbols or more."""
+    next: U8
+    """As :func:`symbols_in_bytes` gives them."""
     probability: U8
     """Places in ``value``."""
     value: F32
+
+    def last_symbols(self) -> U32:
+        """Return ``next`` as numbers."""
+        in_four = np.zeros((len(self.next), 4), np.uint8)
+        in_four[:, : self.next.shape[1]] = self.next
+        return in_four.view("<u4").ravel()
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,9 @@ class ComposerArrays:
     alphabet: U32
     association_end: U32
     association: U32
-    association_weight: F32
+    association_weight: U8
+    """Places in ``association_value``."""
+    association_value: F32
     older: Sequence[float]
     settings: Mapping[str, float]
     """By the names of COMPOSER_SETTINGS."""
@@ -80,9 +101,10 @@ def _ngrams(g: NgramArrays) -> dict[str, Any]:
         "backoff": pointer("uint8_t[]", g.backoff),
         "backoff_value": pointer("float[]", g.backoff_value),
         "shorter": pointer("uint32_t[]", g.shorter),
+        "n_shorter": len(g.shorter),
         "contexts": len(g.backoff),
-        "symbol_bytes": g.next.itemsize,
-        "next": pointer("void *", g.next),
+        "symbol_bytes": g.next.shape[1],
+        "next": pointer("uint8_t[]", g.next),
         "probability": pointer("uint8_t[]", g.probability),
         "value": pointer("float[]", g.value),
         "entries": len(g.next),
@@ -105,7 +127,8 @@ def composer_fields(c: ComposerArrays) -> dict[str, Any]:
         "alphabet": pointer("uint32_t[]", c.alphabet),
         "association_end": pointer("uint32_t[]", c.association_end),
         "association": pointer("uint32_t[]", c.association),
-        "association_weight": pointer("float[]", c.association_weight),
+        "association_weight": pointer("uint8_t[]", c.association_weight),
+        "association_value": pointer("float[]", c.association_value),
         "n_associations": len(c.association),
         "older": list(c.older),
         **c.settings,

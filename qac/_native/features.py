@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qac._native._core import ffi, lib
-from qac._native.base import F32, MAX_TERMS, TERM_CHARS, U32, U64, check, join, pointer
+from qac._native.base import F32, MAX_TERMS, TERM_CHARS, U8, U32, U64, check, join, pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,9 @@ class Vocabulary:
 
     bucket_end: U32
     key: U32
-    idf: F32
+    idf: U8
+    """Places in ``idf_value``."""
+    idf_value: F32
 
     def __len__(self) -> int:
         return len(self.idf)
@@ -111,15 +113,22 @@ def keys_fields(bucket_end: U32, key: U32, ids: U32 | None = None) -> dict[str, 
     }
 
 
-def build_vocabulary(hashes: U64, idf: F32) -> Vocabulary:
-    """Return the vocabulary of distinct, ascending ``hashes``; terms that count as one have the first one's ``idf``."""
+def build_vocabulary(hashes: U64, idf: U8, idf_value: F32) -> Vocabulary:
+    """Return the vocabulary of distinct, ascending ``hashes``; terms that count as one have the first one's ``idf``.
+
+    ``idf``: of each hash a place in ``idf_value``, of 256.
+    """
     bucket_end, key, place = build_keys(hashes)
-    return Vocabulary(bucket_end, key, np.ascontiguousarray(idf[place], np.float32))
+    return Vocabulary(bucket_end, key, idf[place], idf_value)
 
 
 def vocabulary_fields(v: Vocabulary) -> dict[str, Any]:
     """Return the fields of a ``qac_vocabulary``; they keep the arrays alive."""
-    return {"keys": keys_fields(v.bucket_end, v.key), "idf": pointer("float[]", v.idf)}
+    return {
+        "keys": keys_fields(v.bucket_end, v.key),
+        "idf": pointer("uint8_t[]", v.idf),
+        "idf_value": pointer("float[]", v.idf_value),
+    }
 
 
 def vectorize(config: VectorizerConfig, vocabulary: Vocabulary, documents: Sequence[str]) -> tuple[U64, U32, F32]:

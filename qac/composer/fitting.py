@@ -14,7 +14,9 @@ from qac import _native
 from qac._native import ComposerArrays
 from qac.composer.ngrams import fit_ngrams
 from qac.config import ComposerConfig
+from qac.errors import ModelError
 from qac.labels import LabelTable
+from qac.quantization import quantize
 from qac.reuse import Reuse
 
 _FREQUENT: Final = 256
@@ -60,6 +62,11 @@ def fit_composer(
         Probabilities are times length_scale / length ** length_discount, as the labels' weights are.
     """
     words, tokens, ends = _tokenise(labels.texts)
+    if len(words) > _native.MAX_SYMBOLS:
+        raise ModelError(
+            f"a model composes from at most {_native.MAX_SYMBOLS:,} different words, the queries of this log have "
+            f"{len(words):,}; raise --min-count or train with --no-composer"
+        )
     word = fit_ngrams(
         tokens, ends, np.minimum(np.floor(labels.occurrences), config.count_cap).clip(1), len(words), config.order
     )
@@ -67,9 +74,8 @@ def fit_composer(
     spelling = _spelling(labels.new) if config.spelling is None else config.spelling
     character_order = config.character_order or (7 if spelling > 0 else 5)
     character = fit_ngrams(characters, text_ends, np.ones(len(text_ends)), len(alphabet), character_order)
-    association_end, association, association_weight = _associations(
-        words, labels, tokens, ends, sessions, led_to, config
-    )
+    association_end, association, shares = _associations(words, labels, tokens, ends, sessions, led_to, config)
+    association_weight, association_value = quantize(shares)
     text, ends_of_words = _native.plain_strings(words)
     bucket_end, key, word_id = _native.word_keys(words)
     known = word.unigram[:-1]
@@ -89,6 +95,7 @@ def fit_composer(
         association_end=association_end,
         association=association,
         association_weight=association_weight,
+        association_value=association_value,
         older=reuse.older_words,
         settings={
             "unknown": max(0.0, 1 - float(word.unigram.sum(dtype=np.float64))),

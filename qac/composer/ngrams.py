@@ -8,8 +8,7 @@ that sets free goes to the next lower order:
     P(w | h) = max(c(h w) - D, 0) / c(h) + backoff(h) P(w | h without its first symbol)
 
 Of each n-gram the whole sum is kept, and of each context the back-off: a look-up ends at the longest context that has
-the symbol. Both are kept in eight bits, as the mean of the values in one of 256 equal steps of their logarithms (as in
-KenLM: Heafield 2011, section 3.4, which has equal numbers of values in each step).
+the symbol. Both are kept in eight bits.
 
 The same code serves words in queries and characters in words.
 """
@@ -17,14 +16,14 @@ The same code serves words in queries and characters in words.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from qac._native import NgramArrays
+from qac._native import NgramArrays, symbols_in_bytes
+from qac.quantization import quantize
 
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -68,12 +67,12 @@ def fit_ngrams(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: i
         backoff.append(freed)
         probability.append(shares + freed[level.parent] * probability[-1][level.shorter])
         parents = len(level.last)
-    first = 0  # number of a level's first node
-    for level in levels[:-1]:
+    first = n_symbols + 2  # number of a level's first node
+    for above, level in pairwise(levels[:-1]):
         shorter.append(level.shorter + first)
-        first = n_symbols + 2 if first == 0 else first + len(shorter[-2])
-    codes, value = _in_eight_bits(np.concatenate(probability[1:]))
-    backoff_codes, backoff_value = _in_eight_bits(np.concatenate(backoff))
+        first += len(above.last)
+    codes, value = quantize(np.concatenate(probability[1:]))
+    backoff_codes, backoff_value = quantize(np.concatenate(backoff))
     return NgramArrays(
         order=order,
         unigram=discounted.astype(np.float32),
@@ -81,24 +80,10 @@ def fit_ngrams(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: i
         backoff=backoff_codes,
         backoff_value=backoff_value,
         shorter=np.concatenate([*shorter, np.empty(0, np.int64)]).astype(np.uint32),
-        next=np.concatenate([level.last for level in levels]).astype(np.min_scalar_type(n_symbols)),
+        next=symbols_in_bytes(np.concatenate([level.last for level in levels]), n_symbols),
         probability=codes,
         value=value,
     )
-
-
-def _in_eight_bits(values: F64) -> tuple[U8, F32]:
-    """Return for each value, all positive, its place in a table of 256, and the table; exact where 256 are enough."""
-    table = np.zeros(256, np.float32)
-    distinct, place = np.unique(values.astype(np.float32), return_inverse=True)
-    if len(distinct) <= len(table):
-        table[: len(distinct)] = distinct
-        return place.astype(np.uint8), table
-    logs = np.log(values)
-    codes = np.rint((logs - logs.min()) * (255 / (logs.max() - logs.min()))).astype(np.uint8)
-    number = np.bincount(codes, minlength=256)
-    np.divide(np.bincount(codes, values, 256), number, out=table, where=number > 0, casting="same_kind")
-    return codes, table
 
 
 def _count(sequences: U32, ends: I64, weights: F64, n_symbols: int, order: int) -> list[_Level]:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from qac import _native
 from qac._native import VectorizerConfig, Vocabulary
+from qac.quantization import quantize
 
 _BATCH: Final = 1 << 18
 _NO_TERMS: Final = np.empty(0, np.uint64)
@@ -21,7 +22,8 @@ _NO_TERMS: Final = np.empty(0, np.uint64)
 class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """TF-IDF over terms that are kept as 64-bit hashes.
 
-    ``idf(t) = ln((1 + n) / (1 + df(t))) + 1`` as scikit-learn's ``smooth_idf``; rows are scaled to Euclidean length 1.
+    ``idf(t) = ln((1 + n) / (1 + df(t))) + 1`` as scikit-learn's ``smooth_idf``, kept in eight bits
+    (:mod:`qac.quantization`); rows are scaled to Euclidean length 1.
     Two terms with one hash would become one feature: at a million terms the chance is below 1 in 10 million.
 
     Attributes
@@ -66,7 +68,7 @@ class HashedTfidfVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         frequency = np.bincount(part, np.concatenate([[], *(n for _, n in counted)]), len(terms)).astype(np.int64)
         kept = frequency >= self.min_df
         idf = np.log((1 + len(documents)) / (1 + frequency[kept])) + 1
-        self.vocabulary_ = _native.build_vocabulary(terms[kept], idf.astype(np.float32))
+        self.vocabulary_ = _native.build_vocabulary(terms[kept], *quantize(idf))
         self.n_features_ = len(self.vocabulary_)
 
     def _vectors(self, documents: list[str]) -> sparse.csr_matrix:

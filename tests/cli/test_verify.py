@@ -86,7 +86,8 @@ def field(name, index, value):
         ("ranker.block_feature", "<u4", assign(0, 1 << 30)),
         ("ranker.block_begin", "<u4", assign(0, 1)),
         ("ranker.block_begin", "<u4", assign(-1, 1 << 30)),
-        ("session.idf", "<f4", assign(0, np.nan)),
+        ("session.idf", "<u1", assign(0, 255)),
+        ("session.idf_value", "<f4", assign(0, np.nan)),
         ("session.key", "<u4", lambda keys: keys[::-1].sort()),
         ("session.bucket_end", "<u4", assign(0, 1 << 30)),
         ("labels.text", "<u1", assign(slice(1, 4), ord("~"))),
@@ -114,7 +115,8 @@ def field(name, index, value):
         ("composer.assoc_end", "<u4", assign(-1, 0)),
         ("composer.assoc_end", "<u4", assign(0, 1 << 30)),
         ("composer.assoc_word", "<u4", lambda words: words.__setitem__(slice(None), 0)),
-        ("composer.assoc_weight", "<f4", assign(0, 1.5)),
+        ("composer.assoc_value", "<f4", lambda values: values.__imul__(20)),
+        ("composer.assoc_value", "<f4", assign(0, np.nan)),
         ("word.unigram", "<f4", assign(0, -1)),
         ("word.unigram", "<f4", assign(0, np.nan)),
         ("word.child_end", "<u4", assign(0, 1 << 30)),
@@ -123,12 +125,12 @@ def field(name, index, value):
         ("word.backoff_value", "<f4", assign(0, np.inf)),
         ("word.backoff_value", "<f4", assign(0, 0)),
         ("word.backoff_value", "<f4", assign(1, 0.123)),
-        ("word.shorter", "<u4", assign(0, 1 << 30)),
         ("word.next", "<u1", lambda symbols: symbols.__setitem__(slice(None), 0)),
         ("word.next", "<u1", assign(-1, 255)),
         ("word.probability", "<u1", swap(0, -1)),
         ("word.value", "<f4", assign(0, np.nan)),
         ("word.value", "<f4", assign(0, 0)),
+        ("char.shorter", "<u4", assign(0, 1 << 30)),
         ("char.child_end", "<u4", assign(3, 0)),
         ("char.next", "<u1", lambda symbols: symbols.__setitem__(slice(None), 0)),
         ("char.probability", "<u1", lambda codes: codes.__setitem__(slice(None), codes[0])),
@@ -145,22 +147,29 @@ def test_contradictions_behind_right_checksums(call_qac, tamper, section, dtype,
     assert f"{path} is damaged" in done.err
 
 
-@pytest.mark.parametrize("model", ["word", "char"])
-def test_an_n_gram_has_one_right_link(call_qac, model_path, tamper, model):
+def test_an_n_gram_has_one_right_link(call_qac, model_path, tamper):
     file = SectionFile(model_path)
-    links = file.array(f"{model}.shorter", "<u4")
-    symbols = file.array(f"{model}.unigram", "<f4").size + 1
+    links = file.array("char.shorter", "<u4")
+    first = file.array("char.child_end", "<u4").size - len(links)
     rng = random.Random(0)
     # One that is too short (the link's own link: its last symbol is right), neighbours, and any other.
-    wrong = [(i, links[at - symbols]) for i, at in enumerate(links.tolist()) if at >= symbols][-10:]
+    wrong = [(i, links[at - first]) for i, at in enumerate(links.tolist()) if at >= first][-10:]
     wrong += [(i, links[i] + 1) for i in rng.sample(range(len(links)), 5)]
     wrong += [
-        (i, rng.choice([x for x in range(symbols + len(links)) if x != links[i]])) for i in range(0, len(links), 97)
+        (i, rng.choice([x for x in range(first + len(links)) if x != links[i]])) for i in range(0, len(links), 97)
     ]
     for i, link in wrong:
-        done = call_qac("verify", tamper(**{f"{model}__shorter": edit("<u4", assign(i, link))}))
+        done = call_qac("verify", tamper(char__shorter=edit("<u4", assign(i, link))))
         assert done.status == 1
         assert "link" in done.err
+
+
+def test_as_many_links_as_n_grams_that_need_one(call_qac, tamper):
+    for change in (lambda links: links[:-4], lambda links: links + links[-4:], lambda links: links * 9):
+        done = call_qac("verify", tamper(char__shorter=change))
+        assert (done.status, done.err.count("\n")) == (1, 1), done
+        assert "is damaged" in done.err
+    assert call_qac("verify", tamper(word__shorter=lambda links: links + bytes(4))).status == 1
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qac import _native
 from qac.completer import Completer
 from qac.composer import fitting
 from qac.composer.fitting import _telling
 from qac.config import ComposerConfig, IndexConfig, TrainingConfig
+from qac.errors import ModelError
 from qac.examples import Example
 from qac.model import load_model
 
@@ -49,8 +51,17 @@ def test_associations_counted_a_few_words_at_a_time_are_the_same(make_model, mon
     monkeypatch.setattr(fitting, "_PRODUCTS", 3)
     by_few = load_model(make_model(log, config)).arrays.composer
     assert len(at_once.association) > 8
-    for name in ("association_end", "association", "association_weight"):
+    for name in ("association_end", "association", "association_weight", "association_value"):
         assert getattr(at_once, name).tolist() == getattr(by_few, name).tolist()
+
+
+def test_more_words_than_three_bytes_can_number_are_refused(make_model, monkeypatch):
+    log = [Example((), "a", "a b", 1.0), Example((), "a", "a c", 1.0)]
+    monkeypatch.setattr(_native, "MAX_SYMBOLS", 3)
+    make_model(log)
+    monkeypatch.setattr(_native, "MAX_SYMBOLS", 2)
+    with pytest.raises(ModelError, match=r"at most 2 different words.* have 3; raise --min-count or .*--no-composer"):
+        make_model(log)
 
 
 def train(make_model, counts, spelling=None):

@@ -243,6 +243,7 @@ def test_a_session_counts_once_for_all_its_prefixes(make_model):
     assert one.association.size
     assert np.array_equal(one.association, three.association)
     assert np.array_equal(one.association_weight, three.association_weight)
+    assert np.array_equal(one.association_value, three.association_value)
 
 
 def test_beam_search_mixes_too(composing):
