@@ -66,6 +66,7 @@ def test_who_does_not_take_answers_is_not_prompt(ends):
     with contextlib.suppress(BlockingIOError):
         while True:
             server.send(bytes(1 << 16))
+    server.setblocking(True)
     send(client, server, HEAD + b"\r\n")
     assert not is_prompt(server)
 
