@@ -2,6 +2,7 @@
 
     python benchmarks/load.py                         # one worker, then two
     python benchmarks/load.py --workers 2 --json
+    chrt --rr 1 python benchmarks/load.py             # as root: what else the machine does waits meanwhile
 
 For each number of workers, three parts. "maximum": as many requests as the connections carry. "half": half that rate,
 every request at its time whether or not those before it are answered; its latency begins when it was due, so waiting

@@ -50,22 +50,29 @@ class StagedFolder:
         self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> "StagedFolder":
-        with self._cleanup as undo:
-            with writing(self.target):
-                self._make_target(undo)
-                lock = os.open(self.target, os.O_RDONLY)
-                undo.callback(os.close, lock)
-                self._lock(lock)
-                self._clear_stale()
-                self._staging = self._hidden(self.target, undo)
-            parent = self._scratch_parent or self._staging
-            with writing(parent):
-                self.scratch = self._hidden(parent, undo)
-            self._cleanup = undo.pop_all()
-        return self
+        try:
+            with _signals_held():  # or one might come when a folder is there and its removal not yet provided for
+                self._set_up(self._cleanup)
+            return self
+        except BaseException:
+            self._cleanup.close()
+            raise
 
     def __exit__(self, *error: object) -> None:
-        self._cleanup.close()
+        with _signals_held():
+            self._cleanup.close()
+
+    def _set_up(self, undo: contextlib.ExitStack) -> None:
+        with writing(self.target):
+            self._make_target(undo)
+            lock = os.open(self.target, os.O_RDONLY)
+            undo.callback(os.close, lock)
+            self._lock(lock)
+            self._clear_stale()
+            self._staging = self._hidden(self.target, undo)
+        parent = self._scratch_parent or self._staging
+        with writing(parent):
+            self.scratch = self._hidden(parent, undo)
 
     def path(self, name: str) -> Path:
         """Return where to write the file that will be called ``name``."""

@@ -209,6 +209,44 @@ def test_interrupted_leaves_nothing(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.parametrize("folders", [1, 2, 3])
+def test_interrupted_when_a_folder_was_just_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: int
+) -> None:
+    make = os.mkdir
+    made: list[str] = []
+
+    def interrupted(path: str, *mode: int) -> None:
+        make(path, *mode)
+        made.append(path)
+        if len(made) == folders:
+            signal.raise_signal(signal.SIGINT)
+
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(os, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), StagedFolder(tmp_path / "out", tmp_path / "scratch"):
+        pytest.fail("the signal was lost")
+    assert len(made) == 3  # out, staging, scratch: it acts when all that was begun can be undone
+    assert [*tmp_path.rglob("*")] == [tmp_path / "scratch"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_among_the_removals_waits_for_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = os.unlink
+
+    def interrupted(*args: object, **options: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        unlink(*args, **options)  # type: ignore[arg-type]
+
+    folder = StagedFolder(tmp_path / "out").__enter__()
+    (folder.scratch / "rows").write_text("1")
+    folder.path("new").write_text("2")
+    monkeypatch.setattr(os, "unlink", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.__exit__()
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_pipe_whose_writer_vanishes_ends_the_log(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import threading
-import time
 
 import pytest
 from werkzeug.serving import make_server
@@ -481,22 +480,23 @@ def test_the_strip_shows_the_rank_prefix_by_prefix(open_page):
 
 def test_a_late_answer_is_dropped(page):
     page.evaluate(
-        """() => {  // answers to "n" come late, and nothing stops them
+        """() => {  // answers to "n" come when they are released, and nothing stops them
             const fetch = window.fetch;
             window.fetch = async (url, options) => {
                 if (!url.includes("prefix=n&")) return fetch(url, options);
                 const response = await fetch(url);
-                await new Promise((done) => setTimeout(done, 700));
+                await new Promise((done) => (window.release = done));
                 window.lateCame = true;
                 return response;
             };
         }"""
     )
     box(page).press_sequentially("n")
-    page.wait_for_timeout(150)
+    page.wait_for_function("() => window.release")
     box(page).press_sequentially("ew")
     expect(options(page).first.locator("b")).to_have_text(" lens")
     before = texts(page)
+    page.evaluate("window.release()")
     page.wait_for_function("() => window.lateCame")
     page.wait_for_timeout(100)
     assert texts(page) == before
@@ -504,10 +504,13 @@ def test_a_late_answer_is_dropped(page):
 
 
 def test_a_slow_network_is_named_and_the_answer_still_comes(page):
-    page.route("**/complete?prefix=n&*", lambda route: (time.sleep(1.6), route.continue_()))
+    held = []
+    page.route("**/complete?prefix=n&*", lambda route: held.append(route))
     box(page).press_sequentially("n")
     expect(page.locator(".qac-status")).to_have_text("Still waiting for suggestions…")
     expect(page.locator(".qac-status")).to_be_in_viewport()
+    (request,) = held
+    request.continue_()
     expect(options(page).first.locator("b")).to_have_text("ikon d70")
     expect(page.locator(".qac-notice")).to_have_count(0)
 
