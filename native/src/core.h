@@ -240,6 +240,22 @@ typedef struct {
  * label before lo may be. Where there is none, its `at` is hi and nothing is shared. */
 label_place qac_label_seek(const qac_label_strings *s, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi);
 
+/* Reads labels one after the other, the first of a block first. */
+typedef struct {
+    const qac_label_strings *strings;
+    uint32_t next;
+    const uint8_t *p; /* behind the label before */
+} label_reader;
+
+static inline label_reader qac_label_reader(const qac_label_strings *s, uint32_t label)
+{
+    return (label_reader){s, label - label % QAC_LABEL_BLOCK, NULL};
+}
+
+/* The next label, compared with the one before it as if that were the key: of a block's first label nothing is taken from
+ * there. Returns false behind the last one, and on damage. */
+bool qac_label_next(label_reader *r, label_place *label);
+
 /* The label of [lo, hi) that is `key`, or QAC_NO_ID; no label before lo may stand behind it. */
 uint32_t qac_label_find(const qac_label_strings *s, const char *key, size_t len, uint32_t lo, uint32_t hi);
 
