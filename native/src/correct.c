@@ -120,6 +120,43 @@ static uint32_t take_letter(corrector *c, const label_place *label, uint32_t at)
     return end;
 }
 
+/* The same for a letter of one byte, the first or the second of labels: [begin, end) are the pairs with the key so far. */
+static void seek_in_pairs(corrector *c, uint32_t begin, uint32_t end, uint32_t from, error kind, uint32_t at, uint32_t next)
+{
+    const label_pairs *pairs = &c->labels->pairs;
+    if (from == c->len)
+        return;
+    if (at == 0) {
+        const uint32_t bytes = (uint32_t)(uint8_t)c->key[0] << 8 | (uint8_t)c->typed[from];
+        begin = qac_lower_bound(pairs->bytes, begin, end, bytes);
+        end = begin < end && pairs->bytes[begin] == bytes ? begin + 1 : begin;
+    }
+    if (begin < end)
+        seek_rest(c, at + 1, from, pairs->begin[begin], pairs->begin[end], kind, at, next);
+}
+
+/* try_letters for those of one byte that are first or second in a label. Returns the first label with another one. */
+static uint32_t try_pairs(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi)
+{
+    enum { NOT_ASCII = 0x80 };
+    const label_pairs *pairs = &c->labels->pairs;
+    const uint32_t unit = at == 0 ? 256 : 1; /* between letters */
+    const uint32_t before = at == 0 ? 0 : (uint32_t)(uint8_t)c->key[0] << 8;
+    const uint32_t end = qac_lower_bound(pairs->bytes, 0, pairs->n, before + NOT_ASCII * unit);
+    uint32_t i = qac_lower_bound(pairs->bytes, 0, pairs->n, before + unit); /* 0: no letter */
+    for (uint32_t behind; i < end; i = behind) {
+        const uint32_t letter = pairs->bytes[i] / unit;
+        behind = at == 0 ? qac_lower_bound(pairs->bytes, i, end, (letter + 1) * unit) : i + 1;
+        c->key[at] = (char)letter;
+        if (next == at + 1 && c->key[at] == c->typed[at])
+            continue;
+        seek_in_pairs(c, i, behind, at, MISSING_LETTER, at, next);
+        seek_in_pairs(c, i, behind, next, WRONG_LETTER, at, next);
+    }
+    const uint32_t others = pairs->begin[end];
+    return others < lo ? lo : others < hi ? others : hi;
+}
+
 /* A letter missing before typed[at], or typed[at .. next) wrong: both by each other letter that labels of [lo, hi) have
  * there. (Before an equal letter is behind it too, where the next place is.) */
 static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi)
@@ -168,6 +205,8 @@ static void seek_readings(corrector *c, uint32_t at, uint32_t next, uint32_t beh
             seek_rest(c, behind, behind, lo, hi, SWAPPED_LETTERS, at, next);
         }
     }
+    if (at < 2 && c->labels->pairs.n)
+        lo = try_pairs(c, at, next, lo, hi);
     try_letters(c, at, next, lo, hi);
 }
 
@@ -286,9 +325,7 @@ uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *we
         next = next_point(typed, at, c.len);
         seek_readings(&c, at, next, next < c.len ? next_point(typed, next, c.len) : next, lo, hi);
         memcpy(c.key + at, typed + at, next - at);
-        const label_place right = qac_label_seek(labels, c.key, next, false, lo, hi);
-        hi = qac_label_seek(labels, c.key, next, true, right.at, hi).at;
-        lo = right.at;
+        qac_label_range(labels, c.key, next, &lo, &hi);
     }
     if (at < c.len && lo < hi)
         read_labels(&c, lo, hi);

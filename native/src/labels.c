@@ -141,7 +141,7 @@ int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
 int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_block *block, uint32_t n, uint32_t i,
                       char *out, size_t *len)
 {
-    const qac_label_strings all = {strings, size, block, n};
+    const qac_label_strings all = {strings, size, block, n, {0}};
     const int decoded = qac_label_decode(&all, i, out);
     if (decoded < 0)
         return QAC_ECORRUPT;
@@ -276,7 +276,89 @@ uint32_t qac_label_find(const qac_label_strings *strings, const char *key, size_
     return place.at < hi && place.shared == len && place.from_key + place.rest_len == len ? place.at : QAC_NO_ID;
 }
 
-uint32_t qac_label_bound(const qac_label_strings *strings, const char *key, size_t len, bool upper)
+/* ---- by the first two bytes ---- */
+
+/* Adds a pair that begins at `label`; a power of two of them is where room ends. */
+static int add_pair(label_pairs *pairs, uint32_t bytes, uint32_t label)
 {
-    return qac_label_seek(strings, key, len, upper, 0, strings->n).at;
+    const uint32_t n = pairs->n;
+    if ((n & (n - 1)) == 0) {
+        const size_t room = n ? 2 * (size_t)n : 1;
+        uint32_t *more = QAC_REALLOC(pairs->bytes, room * sizeof *more);
+        if (more)
+            pairs->bytes = more;
+        uint32_t *places = more ? QAC_REALLOC(pairs->begin, (room + 1) * sizeof *places) : NULL;
+        if (!places)
+            return QAC_ENOMEM;
+        pairs->begin = places;
+    }
+    pairs->bytes[n] = bytes;
+    pairs->begin[n] = label;
+    pairs->n++;
+    return QAC_OK;
+}
+
+/* The place's label's byte i, 0 behind its end. */
+static uint32_t byte_of(const label_place *x, const char *key, size_t i)
+{
+    if (i < x->from_key)
+        return (uint8_t)key[i];
+    return i - x->from_key < x->rest_len ? x->rest[i - x->from_key] : 0;
+}
+
+int qac_label_find_pairs(qac_label_strings *strings)
+{
+    label_pairs *pairs = &strings->pairs;
+    char key[2] = {0, 0};
+    label_place x = qac_label_seek(strings, key, 0, false, 0, strings->n);
+    while (x.at < strings->n) {
+        const uint32_t bytes = byte_of(&x, key, 0) << 8 | byte_of(&x, key, 1);
+        const bool ascends = pairs->n == 0 || (bytes > pairs->bytes[pairs->n - 1] && x.at > pairs->begin[pairs->n - 1]);
+        const int status = ascends ? add_pair(pairs, bytes, x.at) : QAC_ECORRUPT;
+        if (status) {
+            qac_label_free_pairs(strings);
+            return status == QAC_ECORRUPT ? QAC_OK : status; /* requests that read the damage will say so */
+        }
+        key[0] = (char)(bytes >> 8);
+        key[1] = (char)bytes;
+        /* What starts with these two; but one byte alone is followed by labels that start with it. */
+        x = bytes & 0xFF ? qac_label_seek(strings, key, 2, true, x.at, strings->n)
+                         : qac_label_seek(strings, key, 2, false, x.at, strings->n);
+    }
+    if (pairs->n)
+        pairs->begin[pairs->n] = strings->n;
+    return QAC_OK;
+}
+
+void qac_label_free_pairs(qac_label_strings *strings)
+{
+    free(strings->pairs.bytes);
+    free(strings->pairs.begin);
+    strings->pairs = (label_pairs){0};
+}
+
+/* The first label whose two first bytes are at least `bytes`. */
+static uint32_t pair_bound(const label_pairs *pairs, uint32_t bytes)
+{
+    return pairs->begin[qac_lower_bound(pairs->bytes, 0, pairs->n, bytes)];
+}
+
+void qac_label_pair_range(const qac_label_strings *strings, const char *key, size_t len, uint32_t *lo, uint32_t *hi)
+{
+    *lo = 0;
+    *hi = strings->n;
+    if (strings->pairs.n && len) {
+        const uint32_t bytes = (uint32_t)(uint8_t)key[0] << 8 | (len > 1 ? (uint8_t)key[1] : 0);
+        *lo = pair_bound(&strings->pairs, bytes);
+        *hi = pair_bound(&strings->pairs, bytes + (len > 1 ? 1 : 256));
+    }
+}
+
+void qac_label_range(const qac_label_strings *strings, const char *key, size_t len, uint32_t *lo, uint32_t *hi)
+{
+    qac_label_pair_range(strings, key, len, lo, hi);
+    if (len > (strings->pairs.n ? 2 : 0)) {
+        *lo = qac_label_seek(strings, key, len, false, *lo, *hi).at;
+        *hi = qac_label_seek(strings, key, len, true, *lo, *hi).at;
+    }
 }

@@ -111,7 +111,7 @@ static void test_against_plain(void)
         qac_label_block block[2];
         uint64_t size;
         CHECK(qac_labels_encode(list.text, list.end, n, bytes, block, &size) == QAC_OK);
-        const qac_label_strings strings = {bytes, size, block, n};
+        const qac_label_strings strings = {bytes, size, block, n, {0}};
         char typed[ROOM];
         random_text(typed, 6);
         uint32_t lo = 0, hi = 0;
@@ -158,7 +158,7 @@ static void test_limits(void)
     uint64_t size;
     reading out[CORRECT_MOST];
     CHECK(qac_labels_encode(list.text, list.end, 1, bytes, &block, &size) == QAC_OK);
-    qac_label_strings strings = {bytes, size, &block, 1};
+    qac_label_strings strings = {bytes, size, &block, 1, {0}};
     typed[CORRECT_LONGEST - 2] = 'b'; /* too many, or wrong */
     CHECK(correct_prefix(&strings, &weights, typed, CORRECT_LONGEST, 0, 0, out) == 2);
     CHECK(out[0].len + out[1].len == 2 * CORRECT_LONGEST - 1);
@@ -169,7 +169,7 @@ static void test_limits(void)
     free_strings(&list);
     list = make_strings(others, 3);
     CHECK(qac_labels_encode(list.text, list.end, 3, bytes, &block, &size) == QAC_OK);
-    strings = (qac_label_strings){bytes, size, &block, 3};
+    strings = (qac_label_strings){bytes, size, &block, 3, {0}};
     static const char *const prefixes[] = {"abc", "b\xC3z", "\xFF\xFF\xFF", "b\xFFz\xFF", "\xA9\xA9\xA9\xA9zzz", "bb\xC3\xA9"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         const uint32_t n = correct_prefix(&strings, &weights, prefixes[i], strlen(prefixes[i]), 0, 0, out);
