@@ -168,6 +168,19 @@ static bool block_start(const qac_label_strings *strings, uint64_t block, const 
     return qac_get(p, end, len) && *len <= (size_t)(end - *p);
 }
 
+/* What a string that is not the first of its block shares with the one before, and the length of its rest. */
+static inline bool get_lengths(const uint8_t **p, const uint8_t *end, uint32_t *shared, uint32_t *rest)
+{
+    if (end - *p >= 2 && ((*p)[0] | (*p)[1]) < 0x80) { /* nearly all */
+        *shared = (*p)[0];
+        *rest = (*p)[1];
+        *p += 2;
+    } else if (!qac_get(p, end, shared) || !qac_get(p, end, rest)) {
+        return false;
+    }
+    return *rest <= (size_t)(end - *p);
+}
+
 /* A bound that is sought. */
 typedef struct {
     const char *key;
@@ -238,12 +251,14 @@ label_place qac_label_seek(const qac_label_strings *strings, const char *key, si
             before = is_before(p, rest, key, len, upper, &shared);
             continue;
         }
-        if (!qac_get(&p, end, &from_key) || !qac_get(&p, end, &rest) || rest > (size_t)(end - p))
+        if (!get_lengths(&p, end, &from_key, &rest))
             return damaged;
+        if (from_key > shared) /* as most: on the same side as the one before */
+            continue;
         if (from_key < shared) {
             before = false;
             shared = from_key;
-        } else if (from_key == shared && shared < len && rest > 0 && p[0] >= (uint8_t)key[shared]) {
+        } else if (shared < len && rest > 0 && p[0] >= (uint8_t)key[shared]) {
             size_t more;
             before = is_before(p, rest, key + shared, len - shared, upper, &more);
             shared += more;
@@ -262,7 +277,7 @@ bool qac_label_next(label_reader *r, label_place *label)
     if (r->next % QAC_LABEL_BLOCK == 0) {
         if (!block_start(strings, r->next / QAC_LABEL_BLOCK, &r->p, &rest))
             return false;
-    } else if (!qac_get(&r->p, end, &from_before) || !qac_get(&r->p, end, &rest) || rest > (size_t)(end - r->p)) {
+    } else if (!get_lengths(&r->p, end, &from_before, &rest)) {
         return false;
     }
     *label = (label_place){r->next++, from_before, from_before, r->p, rest};
