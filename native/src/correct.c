@@ -18,7 +18,8 @@ enum {
     BEYOND = 0xFF,       /* no byte of UTF-8: sorts behind all that may follow */
     MOST_WEIGHED = 4096, /* labels of a range whose weights are summed */
     MOST_LETTERS = 256,  /* tried at one place */
-    FEW_LABELS = 256     /* that are read: no more than letters are tried */
+    FEW_LABELS = 256,    /* that are read: no more than letters are tried */
+    NOT_ASCII = 0x80     /* the least byte of a longer letter */
 };
 
 typedef enum { EXTRA_LETTER, SWAPPED_LETTERS, WRONG_LETTER, MISSING_LETTER, ERRORS } error;
@@ -138,7 +139,6 @@ static void seek_in_pairs(corrector *c, uint32_t begin, uint32_t end, uint32_t f
 /* try_letters for those of one byte that are first or second in a label. Returns the first label with another one. */
 static uint32_t try_pairs(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi)
 {
-    enum { NOT_ASCII = 0x80 };
     const label_pairs *pairs = &c->labels->pairs;
     const uint32_t unit = at == 0 ? 256 : 1; /* between letters */
     const uint32_t before = at == 0 ? 0 : (uint32_t)(uint8_t)c->key[0] << 8;
@@ -158,10 +158,11 @@ static uint32_t try_pairs(corrector *c, uint32_t at, uint32_t next, uint32_t lo,
 }
 
 /* A letter missing before typed[at], or typed[at .. next) wrong: both by each other letter that labels of [lo, hi) have
- * there. (Before an equal letter is behind it too, where the next place is.) */
-static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi)
+ * there and that begins with the byte `least` or a larger one. (Before an equal letter is behind it too, where the next
+ * place is.) */
+static void try_letters(corrector *c, uint32_t at, uint32_t next, int least, uint32_t lo, uint32_t hi)
 {
-    c->key[at] = 0; /* the label that ends here has no letter */
+    c->key[at] = (char)least;
     label_place place = qac_label_seek(c->labels, c->key, at + 1, false, lo, hi);
     const char *const typed = c->typed;
     /* Which of the two stands first among the labels? */
@@ -205,9 +206,10 @@ static void seek_readings(corrector *c, uint32_t at, uint32_t next, uint32_t beh
             seek_rest(c, behind, behind, lo, hi, SWAPPED_LETTERS, at, next);
         }
     }
-    if (at < 2 && c->labels->pairs.n)
+    const bool in_pairs = at < 2 && c->labels->pairs.n;
+    if (in_pairs)
         lo = try_pairs(c, at, next, lo, hi);
-    try_letters(c, at, next, lo, hi);
+    try_letters(c, at, next, in_pairs ? NOT_ASCII : 0, lo, hi); /* a label that ends here has no letter */
 }
 
 /* ---- few labels: reading ---- */
