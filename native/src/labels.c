@@ -6,7 +6,8 @@
  *   block:  [length][bytes...]  [shared][length of rest][rest...]  [shared][length of rest][rest...]  ...
  *
  * A look-up is a binary search over the blocks' first strings and a walk through one block. Of each first string the
- * beginning is kept as a number, so that the search seldom looks at a string itself.
+ * beginning is kept as a number, so that the search seldom looks at a string itself. Of an open model it is also known
+ * where the strings begin that start with each two bytes: most searches are for a place among those.
  */
 #include "core.h"
 
