@@ -214,12 +214,20 @@ static inline float label_weight(const label_weights *w, uint32_t label)
     return w->length ? (float)(w->count[label] * w->factor[w->length[label]]) : w->count[label];
 }
 
+/* Where the labels that start with each two bytes begin. (A label of one byte has 0 for the other.) */
+typedef struct {
+    uint32_t n;
+    uint32_t *bytes; /* [n] the first one times 256, ascending */
+    uint32_t *begin; /* [n + 1] ascending; the last is the number of labels */
+} label_pairs;
+
 /* Label strings, front-coded (labels.c). */
 typedef struct {
     const uint8_t *text;
     uint64_t size;
     const qac_label_block *block;
     uint32_t n;
+    label_pairs pairs; /* n = 0: not known */
 } qac_label_strings;
 
 enum { QAC_LABEL_BLOCK = 16, QAC_MAX_LABEL = 4096 };
@@ -240,10 +248,33 @@ typedef struct {
  * label before lo may be. Where there is none, its `at` is hi and nothing is shared. */
 label_place qac_label_seek(const qac_label_strings *s, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi);
 
+/* Reads labels one after the other, the first of a block first. */
+typedef struct {
+    const qac_label_strings *strings;
+    uint32_t next;
+    const uint8_t *p; /* behind the label before */
+} label_reader;
+
+static inline label_reader qac_label_reader(const qac_label_strings *s, uint32_t label)
+{
+    return (label_reader){s, label - label % QAC_LABEL_BLOCK, NULL};
+}
+
+/* The next label, compared with the one before it as if that were the key: of a block's first label nothing is taken from
+ * there. Returns false behind the last one, and on damage. */
+bool qac_label_next(label_reader *r, label_place *label);
+
+/* Finds s->pairs: a search for each. None are known of damaged strings. Returns QAC_OK or QAC_ENOMEM. */
+int qac_label_find_pairs(qac_label_strings *s);
+void qac_label_free_pairs(qac_label_strings *s);
+
+/* Labels with the same first two bytes as `key`, or the same first one if it has no more; all if pairs are not known. */
+void qac_label_pair_range(const qac_label_strings *s, const char *key, size_t len, uint32_t *lo, uint32_t *hi);
+
+/* The labels that start with `key`, or where they would stand. */
+void qac_label_range(const qac_label_strings *s, const char *key, size_t len, uint32_t *lo, uint32_t *hi);
+
 /* The label of [lo, hi) that is `key`, or QAC_NO_ID; no label before lo may stand behind it. */
 uint32_t qac_label_find(const qac_label_strings *s, const char *key, size_t len, uint32_t lo, uint32_t hi);
-
-/* The bound among all labels, its number alone. */
-uint32_t qac_label_bound(const qac_label_strings *s, const char *key, size_t len, bool upper);
 
 #endif

@@ -4,7 +4,8 @@
  * A reading is worth something only where labels start with it. So letters are not tried: up to each place the typed text is
  * taken as right, which leaves a range of labels; those are asked which letters they have next, and for each of these the
  * rest of the typed text is sought behind it. What is sought ascends with the letters, so that a search that ends behind
- * a letter's labels has found the next letter too.
+ * a letter's labels has found the next letter too. Once few labels are left they are read instead, all in a row: where
+ * a label leaves the typed text is the only place where it may have its error.
  */
 #include "correct.h"
 
@@ -16,8 +17,12 @@ static const double AT_START = 0.5; /* the first letter is less often wrong */
 enum {
     BEYOND = 0xFF,       /* no byte of UTF-8: sorts behind all that may follow */
     MOST_WEIGHED = 4096, /* labels of a range whose weights are summed */
-    MOST_LETTERS = 256   /* tried at one place */
+    MOST_LETTERS = 256,  /* tried at one place */
+    FEW_LABELS = 256,    /* that are read: no more than letters are tried */
+    NOT_ASCII = 0x80     /* the least byte of a longer letter */
 };
+
+typedef enum { EXTRA_LETTER, SWAPPED_LETTERS, WRONG_LETTER, MISSING_LETTER, ERRORS } error;
 
 typedef struct {
     const qac_label_strings *labels;
@@ -38,32 +43,64 @@ static uint32_t next_point(const char *s, uint32_t at, uint32_t len)
     return at;
 }
 
-static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, double likelihood)
+/* Of readings of equal mass the first counts: by the place of the error, then by the typed letters alone, then by labels. */
+static uint64_t order_of(error kind, uint32_t at, uint32_t lo)
 {
-    /* Of a large range every so many labels stand for all: what it weighs decides which readings are looked at. */
-    const uint32_t step = 1 + (hi - lo) / MOST_WEIGHED;
-    double mass = 0;
-    for (uint32_t i = lo; i < hi; i += step)
-        if (i < c->exact_lo || i >= c->exact_hi)
-            mass += label_weight(c->weight, i);
-    mass *= likelihood * step;
-    if (!(mass > (c->n == CORRECT_MOST ? c->out[c->n - 1].mass : 0)))
-        return;
-    uint32_t at = c->n < CORRECT_MOST ? c->n++ : c->n - 1;
-    for (; at > 0 && c->out[at - 1].mass < mass; at--)
-        c->out[at] = c->out[at - 1];
-    c->out[at] = (reading){lo, hi, len, likelihood, mass};
+    const bool by_labels = kind >= WRONG_LETTER;
+    return ((uint64_t)at << 2 | (by_labels ? WRONG_LETTER : kind)) << 33 | (uint64_t)lo << 1 | (kind == MISSING_LETTER);
 }
 
+static bool comes_before(const reading *a, const reading *b)
+{
+    return a->mass != b->mass ? a->mass > b->mass : a->order < b->order;
+}
+
+/* The likelihood of an error in the letter typed[at .. next). */
+static double likelihood_of(const corrector *c, error kind, uint32_t at, uint32_t next)
+{
+    const double factor = at == 0 ? AT_START : 1;
+    switch (kind) {
+    case EXTRA_LETTER: /* without the last letter any other may stand in its place */
+        return factor * (next == c->len ? EXTRA + WRONG : EXTRA);
+    case SWAPPED_LETTERS:
+        return factor * SWAPPED;
+    case WRONG_LETTER:
+        return factor * WRONG;
+    default:
+        return factor * MISSING;
+    }
+}
+
+/* Notes that labels [lo, hi) start with a reading of `len` bytes, the error being in typed[at .. next). */
+static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, error kind, uint32_t at, uint32_t next)
+{
+    reading x = {lo, hi, len, likelihood_of(c, kind, at, next), 0, order_of(kind, at, lo)};
+    /* Of a large range every so many labels stand for all: what it weighs decides which readings are looked at. */
+    const uint32_t step = 1 + (hi - lo) / MOST_WEIGHED;
+    for (uint32_t i = lo; i < hi; i += step)
+        if (i < c->exact_lo || i >= c->exact_hi)
+            x.mass += label_weight(c->weight, i);
+    x.mass *= x.likelihood * step;
+    if (!(x.mass > 0) || (c->n == CORRECT_MOST && !comes_before(&x, &c->out[c->n - 1])))
+        return;
+    uint32_t to = c->n < CORRECT_MOST ? c->n++ : c->n - 1;
+    for (; to > 0 && comes_before(&x, &c->out[to - 1]); to--)
+        c->out[to] = c->out[to - 1];
+    c->out[to] = x;
+}
+
+/* ---- many labels: seeking ---- */
+
 /* Seeks the first `head` bytes of the key and then typed[from ..] among labels of [lo, hi), all before lo being smaller;
- * notes those that start with it. Returns where the search ended. */
-static label_place seek_rest(corrector *c, uint32_t head, uint32_t from, uint32_t lo, uint32_t hi, double likelihood)
+ * notes those that start with it, the error being in typed[at .. next). Returns where the search ended. */
+static label_place seek_rest(corrector *c, uint32_t head, uint32_t from, uint32_t lo, uint32_t hi, error kind, uint32_t at,
+                             uint32_t next)
 {
     const uint32_t len = head + c->len - from;
     memcpy(c->key + head, c->typed + from, c->len - from);
     const label_place first = qac_label_seek(c->labels, c->key, len, false, lo, hi);
     if (first.at < hi && first.shared == len)
-        add(c, first.at, qac_label_seek(c->labels, c->key, len, true, first.at, hi).at, len, likelihood);
+        add(c, first.at, qac_label_seek(c->labels, c->key, len, true, first.at, hi).at, len, kind, at, next);
     return first;
 }
 
@@ -84,11 +121,48 @@ static uint32_t take_letter(corrector *c, const label_place *label, uint32_t at)
     return end;
 }
 
-/* A letter missing before typed[at], or typed[at .. next) wrong: both by each other letter that labels of [lo, hi) have
- * there. (Before an equal letter is behind it too, where the next place is.) */
-static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi, double factor)
+/* The same for a letter of one byte, the first or the second of labels: [begin, end) are the pairs with the key so far. */
+static void seek_in_pairs(corrector *c, uint32_t begin, uint32_t end, uint32_t from, error kind, uint32_t at, uint32_t next)
 {
-    c->key[at] = 0; /* the label that ends here has no letter */
+    const label_pairs *pairs = &c->labels->pairs;
+    if (from == c->len)
+        return;
+    if (at == 0) {
+        const uint32_t bytes = (uint32_t)(uint8_t)c->key[0] << 8 | (uint8_t)c->typed[from];
+        begin = qac_lower_bound(pairs->bytes, begin, end, bytes);
+        end = begin < end && pairs->bytes[begin] == bytes ? begin + 1 : begin;
+    }
+    if (begin < end)
+        seek_rest(c, at + 1, from, pairs->begin[begin], pairs->begin[end], kind, at, next);
+}
+
+/* try_letters for those of one byte that are first or second in a label. Returns the first label with another one. */
+static uint32_t try_pairs(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi)
+{
+    const label_pairs *pairs = &c->labels->pairs;
+    const uint32_t unit = at == 0 ? 256 : 1; /* between letters */
+    const uint32_t before = at == 0 ? 0 : (uint32_t)(uint8_t)c->key[0] << 8;
+    const uint32_t end = qac_lower_bound(pairs->bytes, 0, pairs->n, before + NOT_ASCII * unit);
+    uint32_t i = qac_lower_bound(pairs->bytes, 0, pairs->n, before + unit); /* 0: no letter */
+    for (uint32_t behind; i < end; i = behind) {
+        const uint32_t letter = pairs->bytes[i] / unit;
+        behind = at == 0 ? qac_lower_bound(pairs->bytes, i, end, (letter + 1) * unit) : i + 1;
+        c->key[at] = (char)letter;
+        if (next == at + 1 && c->key[at] == c->typed[at])
+            continue;
+        seek_in_pairs(c, i, behind, at, MISSING_LETTER, at, next);
+        seek_in_pairs(c, i, behind, next, WRONG_LETTER, at, next);
+    }
+    const uint32_t others = pairs->begin[end];
+    return others < lo ? lo : others < hi ? others : hi;
+}
+
+/* A letter missing before typed[at], or typed[at .. next) wrong: both by each other letter that labels of [lo, hi) have
+ * there and that begins with the byte `least` or a larger one. (Before an equal letter is behind it too, where the next
+ * place is.) */
+static void try_letters(corrector *c, uint32_t at, uint32_t next, int least, uint32_t lo, uint32_t hi)
+{
+    c->key[at] = (char)least;
     label_place place = qac_label_seek(c->labels, c->key, at + 1, false, lo, hi);
     const char *const typed = c->typed;
     /* Which of the two stands first among the labels? */
@@ -102,9 +176,9 @@ static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, u
         const uint32_t begin = place.at;
         for (int i = 0; i < 2 && !same && place.at < hi && place.shared >= end; i++) {
             if ((i == 0) == (order < 0))
-                place = seek_rest(c, end, at, place.at, hi, factor * MISSING);
+                place = seek_rest(c, end, at, place.at, hi, MISSING_LETTER, at, next);
             else if (next < c->len)
-                place = seek_rest(c, end, next, place.at, hi, factor * WRONG);
+                place = seek_rest(c, end, next, place.at, hi, WRONG_LETTER, at, next);
         }
         if (place.at < hi && place.shared >= end) {
             c->key[end] = (char)BEYOND;
@@ -113,6 +187,127 @@ static void try_letters(corrector *c, uint32_t at, uint32_t next, uint32_t lo, u
         if (place.at <= begin) /* only in a damaged file */
             return;
     }
+}
+
+/* May the letter typed[at .. next) be the one too many, or the first of two swapped? Of equal ones in a row the last. */
+static bool is_last_of_equals(const corrector *c, uint32_t at, uint32_t next, uint32_t behind)
+{
+    return next - at != behind - next || memcmp(c->typed + at, c->typed + next, next - at) != 0;
+}
+
+/* All readings with the error in typed[at .. next), the labels of [lo, hi) starting with what is before it. */
+static void seek_readings(corrector *c, uint32_t at, uint32_t next, uint32_t behind, uint32_t lo, uint32_t hi)
+{
+    if (is_last_of_equals(c, at, next, behind)) {
+        seek_rest(c, at, next, lo, hi, EXTRA_LETTER, at, next);
+        if (next < c->len) {
+            memcpy(c->key + at, c->typed + next, behind - next);
+            memcpy(c->key + at + (behind - next), c->typed + at, next - at);
+            seek_rest(c, behind, behind, lo, hi, SWAPPED_LETTERS, at, next);
+        }
+    }
+    const bool in_pairs = at < 2 && c->labels->pairs.n;
+    if (in_pairs)
+        lo = try_pairs(c, at, next, lo, hi);
+    try_letters(c, at, next, in_pairs ? NOT_ASCII : 0, lo, hi); /* a label that ends here has no letter */
+}
+
+/* ---- few labels: reading ---- */
+
+/* The labels from `lo` on that start with a reading, as far as they are read. len: of the reading; 0: there is none. */
+typedef struct {
+    uint32_t lo, len, at, next;
+} run;
+
+/* A label that is read, and the runs that it is part of. */
+typedef struct {
+    char text[2 * CORRECT_LONGEST + 8]; /* its beginning */
+    uint32_t len;
+    uint32_t looked_at; /* bytes that decided which runs it is part of */
+    run runs[ERRORS];
+} reader;
+
+static uint32_t common(const char *a, const char *b, uint32_t n)
+{
+    uint32_t i = 0;
+    while (i < n && a[i] == b[i])
+        i++;
+    return i;
+}
+
+/* Begins a run where the label's bytes from `head` on start with typed[from ..], unless it is part of it already. */
+static void match_rest(const corrector *c, reader *r, uint32_t label, error kind, uint32_t head, uint32_t from, uint32_t at,
+                       uint32_t next)
+{
+    const uint32_t rest = c->len - from, has = r->len > head ? r->len - head : 0;
+    const uint32_t shared = common(r->text + head, c->typed + from, has < rest ? has : rest);
+    if (head + shared + 1 > r->looked_at)
+        r->looked_at = head + shared + 1;
+    if (shared == rest && r->runs[kind].len == 0)
+        r->runs[kind] = (run){label, head + rest, at, next};
+}
+
+/* Begins the runs of readings that the label starts with. */
+static void match_label(const corrector *c, reader *r, uint32_t label)
+{
+    uint32_t at = common(r->text, c->typed, r->len < c->len ? r->len : c->len), last = c->len - 1;
+    while (at > 0 && at < c->len && !qac_starts_code_point(c->typed[at]))
+        at--;
+    while (last > 0 && !qac_starts_code_point(c->typed[last]))
+        last--;
+    r->looked_at = at + 1;
+    if (at >= last)
+        match_rest(c, r, label, EXTRA_LETTER, last, c->len, last, c->len);
+    if (at >= c->len || at >= r->len)
+        return;
+    const uint32_t next = next_point(c->typed, at, c->len), behind = next < c->len ? next_point(c->typed, next, c->len) : next;
+    const uint32_t end = next_point(r->text, at, r->len); /* of the label's letter */
+    if (next < c->len && is_last_of_equals(c, at, next, behind)) {
+        match_rest(c, r, label, EXTRA_LETTER, at, next, at, next);
+        if (end - at == behind - next && memcmp(r->text + at, c->typed + next, end - at) == 0 && r->len - end >= next - at &&
+            memcmp(r->text + end, c->typed + at, next - at) == 0)
+            match_rest(c, r, label, SWAPPED_LETTERS, behind, behind, at, next);
+        if (behind + 1 > r->looked_at)
+            r->looked_at = behind + 1;
+    }
+    if (next < c->len)
+        match_rest(c, r, label, WRONG_LETTER, end, next, at, next);
+    match_rest(c, r, label, MISSING_LETTER, end, at, at, next);
+}
+
+/* Ends the runs of which a label that shares its first bytes with the one before is no part. */
+static void end_runs(corrector *c, reader *r, uint32_t label, uint32_t shared)
+{
+    for (error kind = 0; kind < ERRORS; kind++) {
+        run *its = &r->runs[kind];
+        if (its->len > shared) {
+            add(c, its->lo, label, its->len, kind, its->at, its->next);
+            its->len = 0;
+        }
+    }
+}
+
+/* All readings that labels of [lo, hi) start with. */
+static void read_labels(corrector *c, uint32_t lo, uint32_t hi)
+{
+    reader r = {.looked_at = UINT32_MAX};
+    label_reader labels = qac_label_reader(c->labels, lo);
+    label_place x = {.at = lo};
+    while (labels.next < hi && qac_label_next(&labels, &x)) {
+        uint32_t shared = (uint32_t)x.from_key;
+        if (x.at % QAC_LABEL_BLOCK == 0)
+            shared = common(r.text, (const char *)x.rest, (uint32_t)(x.rest_len < r.len ? x.rest_len : r.len));
+        if (x.at > lo && shared >= r.looked_at) /* all that decides is as it was */
+            continue;
+        const size_t room = sizeof r.text - (x.from_key < sizeof r.text ? x.from_key : sizeof r.text);
+        memcpy(r.text + (sizeof r.text - room), x.rest, x.rest_len < room ? x.rest_len : room);
+        r.len = (uint32_t)(sizeof r.text - room + (x.rest_len < room ? x.rest_len : room));
+        if (x.at < lo)
+            continue;
+        end_runs(c, &r, x.at, shared);
+        match_label(c, &r, x.at);
+    }
+    end_runs(c, &r, labels.next, 0);
 }
 
 uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *weight, const char *typed, size_t len, uint32_t lo,
@@ -127,25 +322,14 @@ uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *we
                    .out = out};
     lo = 0;
     hi = labels->n; /* from here on, labels that start with what is taken as right */
-    for (uint32_t at = 0, next; at < c.len && lo < hi; at = next) {
+    uint32_t at = 0;
+    for (uint32_t next; at < c.len && hi - lo > FEW_LABELS; at = next) {
         next = next_point(typed, at, c.len);
-        const uint32_t behind = next < c.len ? next_point(typed, next, c.len) : next;
-        const double factor = at == 0 ? AT_START : 1;
-        const bool again = next - at == behind - next && memcmp(typed + at, typed + next, next - at) == 0;
-        if (!again) { /* of equal letters in a row the last may be the one too many */
-            /* Without the last letter any other may stand in its place. */
-            seek_rest(&c, at, next, lo, hi, factor * (next == c.len ? EXTRA + WRONG : EXTRA));
-            if (next < c.len) {
-                memcpy(c.key + at, typed + next, behind - next);
-                memcpy(c.key + at + (behind - next), typed + at, next - at);
-                seek_rest(&c, behind, behind, lo, hi, factor * SWAPPED);
-            }
-        }
-        try_letters(&c, at, next, lo, hi, factor);
+        seek_readings(&c, at, next, next < c.len ? next_point(typed, next, c.len) : next, lo, hi);
         memcpy(c.key + at, typed + at, next - at);
-        const label_place right = qac_label_seek(labels, c.key, next, false, lo, hi);
-        hi = qac_label_seek(labels, c.key, next, true, right.at, hi).at;
-        lo = right.at;
+        qac_label_range(labels, c.key, next, &lo, &hi);
     }
+    if (at < c.len && lo < hi)
+        read_labels(&c, lo, hi);
     return c.n;
 }

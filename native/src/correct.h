@@ -16,6 +16,7 @@ typedef struct {
     uint32_t len;       /* bytes of the prefix that was meant: the labels' first ones */
     double likelihood;  /* P(typed | meant) */
     double mass;        /* of the labels that are new to the answer, times the likelihood */
+    uint64_t order;     /* among readings of equal mass */
 } reading;
 
 /* Finds what may have been meant by `typed` instead, largest mass first; returns how many. weight: of the labels.

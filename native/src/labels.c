@@ -6,37 +6,45 @@
  *   block:  [length][bytes...]  [shared][length of rest][rest...]  [shared][length of rest][rest...]  ...
  *
  * A look-up is a binary search over the blocks' first strings and a walk through one block. Of each first string the
- * beginning is kept as a number, so that the search seldom looks at a string itself.
+ * beginning is kept as a number, so that the search seldom looks at a string itself. Of an open model it is also known
+ * where the strings begin that start with each two bytes: most searches are for a place among those.
  */
 #include "core.h"
+
+/* The first n bytes, at most eight, as a little-endian number, zeros behind them. Two loads that overlap read what has no
+ * power of two bytes. */
+static inline uint64_t load(const char *s, size_t n)
+{
+    uint64_t x = 0;
+    if (n >= 8) {
+        memcpy(&x, s, 8);
+    } else if (n >= 4) {
+        uint32_t a, b;
+        memcpy(&a, s, 4);
+        memcpy(&b, s + n - 4, 4);
+        x = a | (uint64_t)b << 8 * (n - 4);
+    } else if (n) {
+        x = (uint64_t)(uint8_t)s[0] | (uint64_t)(uint8_t)s[n / 2] << 8 * (n / 2) | (uint64_t)(uint8_t)s[n - 1] << 8 * (n - 1);
+    }
+    return x;
+}
 
 /* How many bytes two strings share at their starts. */
 static inline size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     const size_t n = a_len < b_len ? a_len : b_len;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t x, y;
-        memcpy(&x, a + i, 8);
-        memcpy(&y, b + i, 8);
-        if (x != y)
-            break;
+    for (size_t i = 0; i < n; i += 8) {
+        const uint64_t differ = load(a + i, n - i) ^ load(b + i, n - i);
+        if (differ)
+            return i + (size_t)__builtin_ctzll(differ) / 8;
     }
-    while (i < n && a[i] == b[i])
-        i++;
-    return i;
+    return n;
 }
 
 uint64_t qac_labels_bound(const uint64_t *end, uint64_t n) { return n ? end[n - 1] + 10 * n : 0; }
 
 /* The first eight bytes as a number: numbers ascend as the strings do, as far as eight bytes tell. */
-static uint64_t head_of(const char *s, size_t len)
-{
-    uint64_t head = 0;
-    for (size_t i = 0; i < 8; i++)
-        head = head << 8 | (i < len ? (uint8_t)s[i] : 0);
-    return head;
-}
+static uint64_t head_of(const char *s, size_t len) { return __builtin_bswap64(load(s, len)); }
 
 int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, qac_label_block *block,
                       uint64_t *size)
@@ -134,7 +142,7 @@ int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
 int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_block *block, uint32_t n, uint32_t i,
                       char *out, size_t *len)
 {
-    const qac_label_strings all = {strings, size, block, n};
+    const qac_label_strings all = {strings, size, block, n, {0}};
     const int decoded = qac_label_decode(&all, i, out);
     if (decoded < 0)
         return QAC_ECORRUPT;
@@ -143,7 +151,7 @@ int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_blo
 }
 
 /* Does string s stand before the wanted bound of key? Sets *shared to how many bytes they share. */
-static bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_len, bool upper, size_t *shared)
+static inline bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_len, bool upper, size_t *shared)
 {
     *shared = common((const char *)s, len, key, key_len);
     if (*shared == key_len)
@@ -161,49 +169,76 @@ static bool block_start(const qac_label_strings *strings, uint64_t block, const 
     return qac_get(p, end, len) && *len <= (size_t)(end - *p);
 }
 
+/* What a string that is not the first of its block shares with the one before, and the length of its rest. */
+static inline bool get_lengths(const uint8_t **p, const uint8_t *end, uint32_t *shared, uint32_t *rest)
+{
+    if (end - *p >= 2 && ((*p)[0] | (*p)[1]) < 0x80) { /* nearly all */
+        *shared = (*p)[0];
+        *rest = (*p)[1];
+        *p += 2;
+    } else if (!qac_get(p, end, shared) || !qac_get(p, end, rest)) {
+        return false;
+    }
+    return *rest <= (size_t)(end - *p);
+}
+
+/* A bound that is sought. */
+typedef struct {
+    const char *key;
+    size_t len;
+    bool upper;
+    uint64_t head, seen; /* seen: bits that the key has of eight bytes */
+} bound;
+
+/* Does the first string of a block stand before the bound? Returns -1 on damage. */
+static inline int block_is_before(const qac_label_strings *strings, const bound *x, uint64_t block)
+{
+    const uint64_t its = strings->block[block].head & x->seen;
+    const uint8_t *p;
+    uint32_t n;
+    size_t shared;
+    if (its != x->head)
+        return its < x->head;
+    return block_start(strings, block, &p, &n) ? is_before(p, n, x->key, x->len, x->upper, &shared) : -1;
+}
+
 /* Number of the last block among those of [lo, hi) whose first string is before the bound, or of the first of them.
  * Returns false on damage. */
-static bool find_block(const qac_label_strings *strings, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi,
-                       uint64_t *block)
+static bool find_block(const qac_label_strings *strings, const bound *x, uint32_t lo, uint32_t hi, uint64_t *block)
 {
     uint64_t a = lo / QAC_LABEL_BLOCK + 1, b = ((uint64_t)hi + QAC_LABEL_BLOCK - 1) / QAC_LABEL_BLOCK;
-    const uint64_t head = head_of(key, len), seen = len < 8 ? ~(~0ull >> (8 * len)) : ~0ull; /* bits that the key has */
-    /* What starts with a prefix mostly ends soon after it began: the first steps grow from the near end. */
-    uint64_t step = upper ? 1 : b;
-    while (a < b) {
-        const uint64_t mid = step < (b - a) / 2 ? a + step : a + (b - a) / 2;
-        const uint64_t its = strings->block[mid].head & seen;
-        bool before = its < head;
-        if (its == head) {
-            const uint8_t *p;
-            uint32_t n;
-            size_t shared;
-            if (!block_start(strings, mid, &p, &n))
-                return false;
-            before = is_before(p, n, key, len, upper, &shared);
-        }
-        if (before) {
+    int before = 1;
+    /* What starts with a prefix mostly ends soon after it began: steps grow from there. */
+    for (uint64_t step = 1; x->upper && before > 0 && a + step < b; step *= 2) {
+        before = block_is_before(strings, x, a + step);
+        if (before > 0)
+            a += step + 1;
+        else
+            b = a + step;
+    }
+    while (a < b && before >= 0) {
+        const uint64_t mid = a + (b - a) / 2;
+        before = block_is_before(strings, x, mid);
+        if (before > 0)
             a = mid + 1;
-            step *= 2;
-        } else {
+        else
             b = mid;
-            step = b;
-        }
     }
     *block = a - 1;
-    return true;
+    return before >= 0;
 }
 
 label_place qac_label_seek(const qac_label_strings *strings, const char *key, size_t len, bool upper, uint32_t lo, uint32_t hi)
 {
     const label_place none = {.at = hi}, damaged = {.at = lo};
+    const bound x = {key, len, upper, head_of(key, len), len < 8 ? ~(~0ull >> (8 * len)) : ~0ull};
     const uint8_t *p, *const end = strings->text + strings->size;
     uint64_t block;
     uint32_t from_key = 0, rest;
     size_t shared;
     if (lo >= hi)
         return none;
-    if (!find_block(strings, key, len, upper, lo, hi, &block) || !block_start(strings, block, &p, &rest))
+    if (!find_block(strings, &x, lo, hi, &block) || !block_start(strings, block, &p, &rest))
         return damaged;
     uint32_t i = (uint32_t)(block * QAC_LABEL_BLOCK);
     bool before = is_before(p, rest, key, len, upper, &shared);
@@ -217,12 +252,14 @@ label_place qac_label_seek(const qac_label_strings *strings, const char *key, si
             before = is_before(p, rest, key, len, upper, &shared);
             continue;
         }
-        if (!qac_get(&p, end, &from_key) || !qac_get(&p, end, &rest) || rest > (size_t)(end - p))
+        if (!get_lengths(&p, end, &from_key, &rest))
             return damaged;
+        if (from_key > shared) /* as most: on the same side as the one before */
+            continue;
         if (from_key < shared) {
             before = false;
             shared = from_key;
-        } else if (from_key == shared && shared < len) {
+        } else if (shared < len && rest > 0 && p[0] >= (uint8_t)key[shared]) {
             size_t more;
             before = is_before(p, rest, key + shared, len - shared, upper, &more);
             shared += more;
@@ -231,13 +268,113 @@ label_place qac_label_seek(const qac_label_strings *strings, const char *key, si
     return before ? none : (label_place){i < lo ? lo : i, shared, from_key, p, rest};
 }
 
+bool qac_label_next(label_reader *r, label_place *label)
+{
+    const qac_label_strings *strings = r->strings;
+    const uint8_t *const end = strings->text + strings->size;
+    uint32_t from_before = 0, rest;
+    if (r->next >= strings->n)
+        return false;
+    if (r->next % QAC_LABEL_BLOCK == 0) {
+        if (!block_start(strings, r->next / QAC_LABEL_BLOCK, &r->p, &rest))
+            return false;
+    } else if (!get_lengths(&r->p, end, &from_before, &rest)) {
+        return false;
+    }
+    *label = (label_place){r->next++, from_before, from_before, r->p, rest};
+    r->p += rest;
+    return true;
+}
+
 uint32_t qac_label_find(const qac_label_strings *strings, const char *key, size_t len, uint32_t lo, uint32_t hi)
 {
     const label_place place = qac_label_seek(strings, key, len, false, lo, hi);
     return place.at < hi && place.shared == len && place.from_key + place.rest_len == len ? place.at : QAC_NO_ID;
 }
 
-uint32_t qac_label_bound(const qac_label_strings *strings, const char *key, size_t len, bool upper)
+/* ---- by the first two bytes ---- */
+
+/* Adds a pair that begins at `label`; a power of two of them is where room ends. */
+static int add_pair(label_pairs *pairs, uint32_t bytes, uint32_t label)
 {
-    return qac_label_seek(strings, key, len, upper, 0, strings->n).at;
+    const uint32_t n = pairs->n;
+    if ((n & (n - 1)) == 0) {
+        const size_t room = n ? 2 * (size_t)n : 1;
+        uint32_t *more = QAC_REALLOC(pairs->bytes, room * sizeof *more);
+        if (more)
+            pairs->bytes = more;
+        uint32_t *places = more ? QAC_REALLOC(pairs->begin, (room + 1) * sizeof *places) : NULL;
+        if (!places)
+            return QAC_ENOMEM;
+        pairs->begin = places;
+    }
+    pairs->bytes[n] = bytes;
+    pairs->begin[n] = label;
+    pairs->n++;
+    return QAC_OK;
+}
+
+/* The place's label's byte i, 0 behind its end. */
+static uint32_t byte_of(const label_place *x, const char *key, size_t i)
+{
+    if (i < x->from_key)
+        return (uint8_t)key[i];
+    return i - x->from_key < x->rest_len ? x->rest[i - x->from_key] : 0;
+}
+
+int qac_label_find_pairs(qac_label_strings *strings)
+{
+    label_pairs *pairs = &strings->pairs;
+    char key[2] = {0, 0};
+    label_place x = qac_label_seek(strings, key, 0, false, 0, strings->n);
+    while (x.at < strings->n) {
+        const uint32_t bytes = byte_of(&x, key, 0) << 8 | byte_of(&x, key, 1);
+        const bool ascends = pairs->n == 0 || (bytes > pairs->bytes[pairs->n - 1] && x.at > pairs->begin[pairs->n - 1]);
+        const int status = ascends ? add_pair(pairs, bytes, x.at) : QAC_ECORRUPT;
+        if (status) {
+            qac_label_free_pairs(strings);
+            return status == QAC_ECORRUPT ? QAC_OK : status; /* requests that read the damage will say so */
+        }
+        key[0] = (char)(bytes >> 8);
+        key[1] = (char)bytes;
+        /* What starts with these two; but one byte alone is followed by labels that start with it. */
+        x = bytes & 0xFF ? qac_label_seek(strings, key, 2, true, x.at, strings->n)
+                         : qac_label_seek(strings, key, 2, false, x.at, strings->n);
+    }
+    if (pairs->n)
+        pairs->begin[pairs->n] = strings->n;
+    return QAC_OK;
+}
+
+void qac_label_free_pairs(qac_label_strings *strings)
+{
+    free(strings->pairs.bytes);
+    free(strings->pairs.begin);
+    strings->pairs = (label_pairs){0};
+}
+
+/* The first label whose two first bytes are at least `bytes`. */
+static uint32_t pair_bound(const label_pairs *pairs, uint32_t bytes)
+{
+    return pairs->begin[qac_lower_bound(pairs->bytes, 0, pairs->n, bytes)];
+}
+
+void qac_label_pair_range(const qac_label_strings *strings, const char *key, size_t len, uint32_t *lo, uint32_t *hi)
+{
+    *lo = 0;
+    *hi = strings->n;
+    if (strings->pairs.n && len) {
+        const uint32_t bytes = (uint32_t)(uint8_t)key[0] << 8 | (len > 1 ? (uint8_t)key[1] : 0);
+        *lo = pair_bound(&strings->pairs, bytes);
+        *hi = pair_bound(&strings->pairs, bytes + (len > 1 ? 1 : 256));
+    }
+}
+
+void qac_label_range(const qac_label_strings *strings, const char *key, size_t len, uint32_t *lo, uint32_t *hi)
+{
+    qac_label_pair_range(strings, key, len, lo, hi);
+    if (len > (strings->pairs.n ? 2 : 0)) {
+        *lo = qac_label_seek(strings, key, len, false, *lo, *hi).at;
+        *hi = qac_label_seek(strings, key, len, true, *lo, *hi).at;
+    }
 }

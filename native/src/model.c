@@ -78,14 +78,24 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
         return QAC_ENOMEM;
     *m = (qac_model){
         .parts = *parts,
-        .strings = {parts->label_text, parts->label_text_size, parts->label_block, parts->tree.labels},
+        .strings = {parts->label_text, parts->label_text_size, parts->label_block, parts->tree.labels, {0}},
         .max_children = max_children,
     };
+    if (qac_label_find_pairs(&m->strings)) {
+        free(m);
+        return QAC_ENOMEM;
+    }
     *out = m;
     return QAC_OK;
 }
 
-void qac_model_close(qac_model *m) { free(m); }
+void qac_model_close(qac_model *m)
+{
+    if (!m)
+        return;
+    qac_label_free_pairs(&m->strings);
+    free(m);
+}
 
 int qac_scratch_new(const qac_model *m, qac_scratch **out)
 {
@@ -141,8 +151,7 @@ void qac_scratch_free(qac_scratch *s)
 
 int qac_prefix_range(const qac_model *m, const char *prefix, size_t len, uint32_t *lo, uint32_t *hi)
 {
-    *lo = qac_label_bound(&m->strings, prefix, len, false);
-    *hi = len ? qac_label_seek(&m->strings, prefix, len, true, *lo, m->strings.n).at : m->strings.n;
+    qac_label_range(&m->strings, prefix, len, lo, hi);
     if (*hi < *lo) /* only in a damaged file */
         *hi = *lo;
     return QAC_OK;
@@ -150,7 +159,9 @@ int qac_prefix_range(const qac_model *m, const char *prefix, size_t len, uint32_
 
 uint32_t qac_find_label(const qac_model *m, const char *text, size_t len)
 {
-    return qac_label_find(&m->strings, text, len, 0, m->strings.n);
+    uint32_t lo, hi;
+    qac_label_pair_range(&m->strings, text, len, &lo, &hi);
+    return qac_label_find(&m->strings, text, len, lo, hi);
 }
 
 int qac_label_text(const qac_model *m, uint32_t label, char *text, size_t size, size_t *len)

@@ -298,6 +298,15 @@ static void weigh_by_hinge(qac_scratch *s, choice *w)
     w->mass = w->total = 1;
 }
 
+/* Mass of a child of an inner node: of its labels in range. */
+static double ref_mass(const search *q, uint32_t ref)
+{
+    const uint32_t label = label_of(ref);
+    if (!(ref & QAC_CHILD_LABEL))
+        return node_mass(q, ref);
+    return label >= q->from && label < q->to ? label_weight(&q->label_mass, label) : 0;
+}
+
 /* Fills the work space; forget_ranking ends its use. */
 static choice weigh(const search *q, const qac_node *node)
 {
@@ -306,21 +315,19 @@ static choice weigh(const search *q, const qac_node *node)
     choice w = {0};
     const label_weights label_mass = q->label_mass;
     eligible(q, node, &w.first, &w.last);
-    const uint32_t *members = node->flags & QAC_NODE_CLUSTERED ? t->members + node->lo : NULL;
+    if (!(node->flags & QAC_NODE_LEAF)) {
+        for (uint32_t c = w.first; c < w.last; c++)
+            s->mass[c] = ref_mass(q, t->children[node->child + c]);
+    } else if (node->flags & QAC_NODE_CLUSTERED) { /* all of a leaf's are in range */
+        for (uint32_t c = w.first; c < w.last; c++)
+            s->mass[c] = label_weight(&label_mass, t->members[node->lo + c]);
+    } else {
+        for (uint32_t c = w.first; c < w.last; c++)
+            s->mass[c] = label_weight(&label_mass, node->lo + c);
+    }
     for (uint32_t c = w.first; c < w.last; c++) {
-        double mass;
-        if (node->flags & QAC_NODE_LEAF) { /* all of them are in range */
-            mass = label_weight(&label_mass, members ? members[c] : node->lo + c);
-        } else {
-            const uint32_t ref = t->children[node->child + c], label = label_of(ref);
-            if (!(ref & QAC_CHILD_LABEL))
-                mass = node_mass(q, ref);
-            else
-                mass = label >= q->from && label < q->to ? label_weight(&label_mass, label) : 0;
-        }
-        s->mass[c] = mass;
-        w.mass += mass;
-        w.matching += mass > 0;
+        w.mass += s->mass[c];
+        w.matching += s->mass[c] > 0;
     }
     if (!q->by_mass && has_choice(q, node, &w))
         rank_children(q, node, w.first, w.last);

@@ -5,7 +5,7 @@
 /* P(typed | meant): missing or swapped letters, and wrong or additional ones; half of it for the first letter. */
 static const double SURE = 6e-5, ANY = 6e-7;
 
-enum { LABELS = 24, ROOM = 48 };
+enum { LABELS = 1200, FEW = 24, ROOM = 48 };
 
 static uint32_t letters_of(const char *s, const char *at[])
 {
@@ -64,7 +64,7 @@ static uint32_t plain_readings(char **labels, const float *weight, uint32_t n, c
                 again = strcmp(seen[j], meant) == 0;
             const double likelihood = plain_likelihood(typed, meant);
             double sum = 0;
-            for (uint32_t j = 0; j < n; j++)
+            for (uint32_t j = 0; j < n && likelihood > 0 && !again; j++)
                 if (begins_with(labels[j], meant) && !begins_with(labels[j], typed))
                     sum += weight[j];
             if (again || likelihood * sum == 0)
@@ -89,29 +89,31 @@ static void random_text(char *out, uint32_t most)
         strcat(out, letters[random_below(random_below(2) ? 2 : 6)]);
 }
 
-static void test_against_plain(void)
+/* Of few labels all are read, among many what is meant is sought: by pairs of bytes, or without them. */
+static void check_against_plain(int rounds, uint32_t drawn, uint32_t enough)
 {
     uint32_t several = 0;
-    for (int round = 0; round < 3000; round++) {
-        char text[LABELS][ROOM], *labels[LABELS];
+    for (int round = 0; round < rounds; round++) {
+        static char text[LABELS][ROOM], *labels[LABELS];
         uint32_t n = 0;
-        for (uint32_t i = 0; i < LABELS; i++) {
+        for (uint32_t i = 0; i < drawn; i++) {
             random_text(text[i], 8);
             labels[i] = text[i];
         }
-        qsort(labels, LABELS, sizeof *labels, by_bytes);
-        for (uint32_t i = 0; i < LABELS; i++)
+        qsort(labels, drawn, sizeof *labels, by_bytes);
+        for (uint32_t i = 0; i < drawn; i++)
             if (i == 0 || strcmp(labels[n - 1], labels[i]) != 0)
                 labels[n++] = labels[i];
-        float weight[LABELS];
+        static float weight[LABELS];
         for (uint32_t i = 0; i < n; i++)
             weight[i] = (float)(1 + random_below(1000));
         string_list list = make_strings((const char *const *)labels, n);
         uint8_t *bytes = allocate(qac_labels_bound(list.end, n));
-        qac_label_block block[2];
+        static qac_label_block block[LABELS / QAC_LABEL_BLOCK + 1];
         uint64_t size;
         CHECK(qac_labels_encode(list.text, list.end, n, bytes, block, &size) == QAC_OK);
-        const qac_label_strings strings = {bytes, size, block, n};
+        qac_label_strings strings = {bytes, size, block, n, {0}};
+        CHECK(round % 2 == 0 || qac_label_find_pairs(&strings) == QAC_OK);
         char typed[ROOM];
         random_text(typed, 6);
         uint32_t lo = 0, hi = 0;
@@ -120,7 +122,7 @@ static void test_against_plain(void)
             hi += strncmp(labels[i], typed, strlen(typed)) <= 0;
         }
         reading out[CORRECT_MOST];
-        double mass[LABELS * ROOM];
+        static double mass[LABELS * ROOM];
         const char *at[ROOM];
         const label_weights weights = {.count = weight};
         const uint32_t found = correct_prefix(&strings, &weights, typed, strlen(typed), lo, hi, out);
@@ -136,10 +138,17 @@ static void test_against_plain(void)
             for (uint32_t j = 0; j < n; j++)
                 CHECK(begins_with(labels[j], meant) == (j >= out[i].lo && j < out[i].hi));
         }
+        qac_label_free_pairs(&strings);
         free(bytes);
         free_strings(&list);
     }
-    CHECK(several > 200);
+    CHECK(several > enough);
+}
+
+static void test_against_plain(void)
+{
+    check_against_plain(3000, FEW, 200);
+    check_against_plain(60, LABELS, 30);
 }
 
 /* Too long, too short, no UTF-8: no reading, no harm. */
@@ -158,7 +167,7 @@ static void test_limits(void)
     uint64_t size;
     reading out[CORRECT_MOST];
     CHECK(qac_labels_encode(list.text, list.end, 1, bytes, &block, &size) == QAC_OK);
-    qac_label_strings strings = {bytes, size, &block, 1};
+    qac_label_strings strings = {bytes, size, &block, 1, {0}};
     typed[CORRECT_LONGEST - 2] = 'b'; /* too many, or wrong */
     CHECK(correct_prefix(&strings, &weights, typed, CORRECT_LONGEST, 0, 0, out) == 2);
     CHECK(out[0].len + out[1].len == 2 * CORRECT_LONGEST - 1);
@@ -169,7 +178,7 @@ static void test_limits(void)
     free_strings(&list);
     list = make_strings(others, 3);
     CHECK(qac_labels_encode(list.text, list.end, 3, bytes, &block, &size) == QAC_OK);
-    strings = (qac_label_strings){bytes, size, &block, 3};
+    strings = (qac_label_strings){bytes, size, &block, 3, {0}};
     static const char *const prefixes[] = {"abc", "b\xC3z", "\xFF\xFF\xFF", "b\xFFz\xFF", "\xA9\xA9\xA9\xA9zzz", "bb\xC3\xA9"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         const uint32_t n = correct_prefix(&strings, &weights, prefixes[i], strlen(prefixes[i]), 0, 0, out);

@@ -63,7 +63,7 @@ static encoded encode(const string_list *list)
     uint8_t *exact = allocate(size); /* so that reading beyond the end shows */
     memcpy(exact, bytes, size);
     free(bytes);
-    return (encoded){exact, block, {exact, size, block, (uint32_t)list->n}};
+    return (encoded){exact, block, {exact, size, block, (uint32_t)list->n, {0}}};
 }
 
 static void free_encoded(encoded *e)
@@ -98,6 +98,8 @@ static void check_against_plain(char **plain, uint32_t n)
     size_t unchanged = 7;
     CHECK(qac_labels_decode(e.strings.text, e.strings.size, e.strings.block, n, n, buffer, &unchanged) == QAC_ECORRUPT);
     CHECK(unchanged == 7);
+    qac_label_strings paired = e.strings;
+    CHECK(qac_label_find_pairs(&paired) == QAC_OK && (n == 0) == (paired.pairs.n == 0));
     for (int round = 0; round < 40; round++) {
         char key[80];
         strcpy(key, plain[random_below(n)]);
@@ -110,8 +112,13 @@ static void check_against_plain(char **plain, uint32_t n)
             lower += strcmp(plain[i], key) < 0;
             upper += strncmp(plain[i], key, len) <= 0;
         }
-        CHECK(qac_label_bound(&e.strings, key, len, false) == lower);
-        CHECK(qac_label_bound(&e.strings, key, len, true) == upper);
+        CHECK(qac_label_seek(&e.strings, key, len, false, 0, e.strings.n).at == lower);
+        CHECK(qac_label_seek(&e.strings, key, len, true, 0, e.strings.n).at == upper);
+        uint32_t begin, end;
+        qac_label_range(&e.strings, key, len, &begin, &end);
+        CHECK(begin == lower && end == upper);
+        qac_label_range(&paired, key, len, &begin, &end);
+        CHECK(begin == lower && end == upper);
         for (int side = 0; side < 2; side++) {
             const uint32_t bound = side ? upper : lower, lo = random_below(bound + 1), hi = lo + random_below(n - lo + 1);
             const label_place place = qac_label_seek(&e.strings, key, len, side, lo, hi);
@@ -133,6 +140,7 @@ static void check_against_plain(char **plain, uint32_t n)
             whole = shared;
         CHECK(lcp[i] == whole);
     }
+    qac_label_free_pairs(&paired);
     free_encoded(&e);
     free_strings(&list);
 }
@@ -201,8 +209,8 @@ static void check_bounds(const qac_label_strings *strings, const byte_string *al
         if (order == 0)
             is = i;
     }
-    CHECK(qac_label_bound(strings, key->bytes, key->len, false) == lower);
-    CHECK(qac_label_bound(strings, key->bytes, key->len, true) == upper);
+    CHECK(qac_label_seek(strings, key->bytes, key->len, false, 0, strings->n).at == lower);
+    CHECK(qac_label_seek(strings, key->bytes, key->len, true, 0, strings->n).at == upper);
     CHECK(qac_label_find(strings, key->bytes, key->len, 0, n) == is);
     for (uint32_t lo = 0; lo <= lower; lo += 1 + random_below(20)) {
         const uint32_t hi = lo + random_below(n - lo + 1);
@@ -270,9 +278,10 @@ static void test_longest(void)
         CHECK(status == (length == LONGEST ? QAC_OK : QAC_EINVAL));
         if (status == QAC_OK) {
             char buffer[QAC_MAX_LABEL];
-            const qac_label_strings strings = {out, size, &block, 1};
+            const qac_label_strings strings = {out, size, &block, 1, {0}};
             CHECK(qac_label_decode(&strings, 0, buffer) == LONGEST && memcmp(buffer, text, length) == 0);
-            CHECK(qac_label_bound(&strings, text, length, false) == 0 && qac_label_bound(&strings, text, length, true) == 1);
+            CHECK(qac_label_seek(&strings, text, length, false, 0, 1).at == 0);
+            CHECK(qac_label_seek(&strings, text, length, true, 0, 1).at == 1);
         }
         free(text);
         free(out);
@@ -289,11 +298,12 @@ static void test_noise(void)
         for (uint64_t i = 0; i < size; i++)
             bytes[i] = (uint8_t)(random_below(2) ? random_below(8) : random_bits());
         const qac_label_block block[3] = {{0, random_bits()}, {random_below(80), random_bits()}, {random_bits(), random_bits()}};
-        const qac_label_strings strings = {bytes, size, block, 1 + random_below(48)};
+        qac_label_strings strings = {bytes, size, block, 1 + random_below(48), {0}};
+        CHECK(round % 2 == 0 || qac_label_find_pairs(&strings) == QAC_OK);
         for (uint32_t i = 0; i < 50; i++)
             CHECK(qac_label_decode(&strings, i, buffer) < QAC_MAX_LABEL);
-        CHECK(qac_label_bound(&strings, "ab", 2, false) <= strings.n);
-        CHECK(qac_label_bound(&strings, "ab", 2, true) <= strings.n);
+        CHECK(qac_label_seek(&strings, "ab", 2, false, 0, strings.n).at <= strings.n);
+        CHECK(qac_label_seek(&strings, "ab", 2, true, 0, strings.n).at <= strings.n);
         reading readings[CORRECT_MOST];
         float weight[48];
         for (int i = 0; i < 48; i++)
@@ -302,6 +312,7 @@ static void test_noise(void)
         const uint32_t found = correct_prefix(&strings, &weights, "\x01\x02\x03", 3, 0, 0, readings);
         for (uint32_t i = 0; i < found; i++)
             CHECK(readings[i].lo < readings[i].hi && readings[i].hi <= strings.n);
+        qac_label_free_pairs(&strings);
         free(bytes);
     }
 }

@@ -28,6 +28,9 @@ INDEX: Final[int] = lib.QAC_INDEX
 COMPOSED: Final[int] = lib.QAC_COMPOSED
 CORRECTED: Final[int] = lib.QAC_CORRECTED
 RECALLED: Final[int] = lib.QAC_RECALLED
+_NAMES: Final = {INDEX: "index", COMPOSED: "composed", CORRECTED: "corrected", RECALLED: "session"}
+SOURCES: Final = tuple(_NAMES[source] for source in range(len(_NAMES)))
+"""Where an answer is from, by number."""
 TERM_BIAS: Final[int] = lib.QAC_TERM_BIAS
 LOSSES: Final[dict[str, int]] = {"softmax": lib.QAC_LOSS_SOFTMAX, "hinge": lib.QAC_LOSS_HINGE}
 MAX_TERMS: Final[int] = lib.QAC_MAX_TERMS

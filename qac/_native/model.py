@@ -19,6 +19,7 @@ from qac._native.base import (
     MAX_LABEL_BYTES,
     MAX_TERMS,
     NO_ID,
+    SOURCES,
     U8,
     U32,
     check,
@@ -182,13 +183,13 @@ class Model:
 
     def complete(
         self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
-    ) -> list[tuple[str, int, float]]:
-        """Return up to ``k`` answers, best first: text, source, score. ``options``: COMPOSE, CORRECT or both."""
+    ) -> list[tuple[str, float, str]]:
+        """Return up to ``k`` answers, best first: text, score, source. ``options``: COMPOSE, CORRECT or both."""
         found, text = self._ask(prefix, session, k, beam, options)
         plain = text.decode()
         if len(plain) == len(text):  # ASCII: characters are bytes
-            return [(plain[i:j], source, p) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
-        return [(text[i:j].decode(), source, p) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
+            return [(plain[i:j], p, SOURCES[source]) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
+        return [(text[i:j].decode(), p, SOURCES[source]) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
 
     def complete_in_detail(
         self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
