@@ -102,36 +102,57 @@ static bool is_new_candidate(const compose_scratch *s, uint32_t word)
 static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
 {
     const request *r = &s->r;
+    const uint32_t before = s->n_candidates;
     double sum = 0;
     for (uint32_t i = 0; i < r->n_associated; i++) {
         const association_list list = r->associated[i];
         uint32_t at = qac_lower_bound(r->c->association, list.begin, list.end, lo);
         for (; at < list.end && r->c->association[at] < hi; at++) {
-            sum += association_of(r->c, at);
-            if (is_new_candidate(s, r->c->association[at]))
-                add_candidate(s, (next_word){r->c->association[at], COMPOSE_SESSION, -1, -1, NULL});
+            const uint32_t word = r->c->association[at];
+            const double weight = association_of(r->c, at);
+            sum += weight;
+            if (is_new_candidate(s, word)) {
+                add_candidate(s, (next_word){word, COMPOSE_SESSION, -1, weight, NULL});
+            } else if (word < r->c->word.words) {
+                next_word *has = candidate_of(s, word);
+                if (has && has >= s->candidates + before)
+                    has->association += weight;
+            }
         }
     }
+    for (uint32_t i = before; i < s->n_candidates; i++)
+        s->candidates[i].association /= r->n_associated;
     s->most_associated = 0;
     return sum / r->n_associated;
 }
 
-/* The words of the largest weights among all that are associated. */
+/* The words of the largest weights among all that are associated: a merge of the lists. */
 static void find_associated(compose_scratch *s)
 {
     const request *r = &s->r;
+    const uint32_t *const words = r->c->association;
     likeliest best = {.n = 0};
+    uint32_t at[COMPOSE_SESSION], word = QAC_NO_ID;
     s->has_associated = true;
     s->n_associated = 0;
-    start_round(s);
-    for (uint32_t i = 0; i < r->n_associated; i++)
-        for (uint32_t at = r->associated[i].begin; at < r->associated[i].end; at++) {
-            const uint32_t word = r->c->association[at];
-            if (!is_new_candidate(s, word))
-                continue;
-            s->seat[word] = s->round + SEEN;
-            note(&best, word, r->n_associated == 1 ? association_of(r->c, at) : association_weight(r, word));
+    for (uint32_t i = 0; i < r->n_associated; i++) {
+        at[i] = r->associated[i].begin;
+        if (words[at[i]] < word)
+            word = words[at[i]];
+    }
+    for (uint32_t next; word < r->c->word.words; word = next) {
+        double sum = 0;
+        next = QAC_NO_ID;
+        for (uint32_t i = 0; i < r->n_associated; i++) {
+            if (at[i] < r->associated[i].end && words[at[i]] == word)
+                sum += association_of(r->c, at[i]++);
+            if (at[i] < r->associated[i].end && words[at[i]] < next)
+                next = words[at[i]];
         }
+        note(&best, word, sum / r->n_associated);
+        if (next <= word) /* only in a damaged file */
+            break;
+    }
     for (; s->n_associated < best.n; s->n_associated++)
         s->associated[s->n_associated] =
             (next_word){best.word[s->n_associated], COMPOSE_SESSION, -1, best.p[s->n_associated], NULL};
