@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from plain.features import hashed
 from qac.completer import Completer
 from qac.completion import MAX_K
 from qac.config import ComposerConfig, TrainingConfig
@@ -109,21 +110,6 @@ class Ngrams:
         for i in range(known, len(symbols)):
             p *= self.p(symbols[i], symbols[:i])
         return p
-
-
-def mixed(h):
-    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD % 2**64
-    h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 % 2**64
-    return h ^ h >> 33
-
-
-def hashed(text, seed):
-    """Return the hash of a term (core.h)."""
-    h = mixed(seed ^ len(text) * 0x9E3779B97F4A7C15 % 2**64)
-    whole = len(text) // 8 * 8
-    for i in range(0, whole, 8):
-        h = (mixed(h ^ int.from_bytes(text[i : i + 8], "little")) + 0x9E3779B97F4A7C15) % 2**64
-    return mixed(h ^ int.from_bytes(text[whole:], "little")) if text[whole:] else h
 
 
 @pytest.fixture(scope="module")

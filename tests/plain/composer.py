@@ -14,6 +14,11 @@ from qac.labels import LabelTable, QueryLog
 from qac.reuse import count_reuse
 
 START, END = "<start>", "<end>"
+OUTSIDE = 1e-5
+"""Of a character that is in no query."""
+UNLIKELIEST = 1e-100
+"""Of what has been typed, however unlikely."""
+SESSION_WORDS = 24
 
 
 class KneserNey:
@@ -52,6 +57,10 @@ class KneserNey:
         """Return the share of probability that a known context leaves to the shorter one."""
         counts, discounts = self.continuations[context].values(), self.discounts[len(context) + 1]
         return sum(discounts[min(c, 3)] for c in counts) / sum(counts)
+
+    def knows(self, symbol: object) -> bool:
+        """Return whether a symbol is in some sequence."""
+        return (symbol,) in self.counts[1]
 
     def history(self, before: Sequence[object]) -> tuple[object, ...]:
         """Return what of a sequence counts for its next symbol."""
@@ -106,31 +115,37 @@ class PlainComposer:
         for example in examples:
             log.add(example)
         self.reuse = count_reuse(log)
-        newest_first = [session] if isinstance(session, str) else session[::-1]
-        self.said: dict[str, int] = {}
-        for age, query in enumerate(newest_first):
-            if age == 0 or self.reuse.older_words[age - 1] > 0:
-                self.said.update({w: age for w in query.split(" ") if w and w not in self.said})
-        self.associated = self._associated(examples)
+        self.older_words = self.reuse.older_words
+        self.copy_shares = tuple(min(config.copy * rate, 0.9 - config.associate) for rate in self.reuse.next_words)
+        self.read_session([session] if isinstance(session, str) else session)
+        self.associated = self.associations({(e.prev_queries[-1:], e.next_query) for e in examples if e.prev_queries})
 
-    def _associated(self, examples: Sequence[Example]) -> dict[str, float]:
-        pairs = {(e.prev_queries[-1], e.next_query) for e in examples if e.prev_queries}
+    def read_session(self, session: Sequence[str]) -> None:
+        """Take note of the session's words, and how many queries ago each was said last."""
+        self.said: dict[str, int] = {}
+        for age, query in enumerate(session[::-1]):
+            if age == 0 or self.older_words[age - 1] > 0:
+                new = dict.fromkeys(w for w in query.split(" ") if w and w not in self.said)
+                self.said |= dict.fromkeys(list(new)[: SESSION_WORDS - len(self.said)], age)
+
+    def associations(self, steps: set[tuple[tuple[str, ...], str]]) -> dict[str, float]:
+        """Return how often words followed those of the last query, by sessions and what came next."""
         sources = []
-        for word in (w for w, age in self.said.items() if age == 0):
-            after = Counter(w for before, query in pairs if word in before.split(" ") for w in query.split(" "))
+        for word in (w for w, age in self.said.items() if age == 0 and w in self.words):
+            after = Counter(w for before, query in steps if word in before[-1].split(" ") for w in query.split(" "))
             del after[word]
-            kept = {w: n for w, n in after.items() if n >= self.config.associate_min}
-            if kept and word in self.words:
-                sources.append({w: n / after.total() for w, n in kept.items()})
+            most = sorted(after, key=lambda w: (-after[w], w))[: self.config.associate_top]
+            kept = {w: after[w] / after.total() for w in most if after[w] >= self.config.associate_min}
+            if kept:
+                sources.append(kept)
         return {w: sum(s.get(w, 0) for s in sources) / len(sources) for w in {w for s in sources for w in s}}
 
     def spelling(self, text: str, before: str) -> float:
         """Return the probability that the characters of ``text`` come behind those of ``before``."""
         m, p = self.by_characters, 1.0
         for i, character in enumerate(text):
-            known = m.probability(character, m.history(before + text[:i]))
-            p *= known if (character,) in m.counts[1] else 1e-5
-        return p
+            p *= m.probability(character, m.history(before + text[:i])) if m.knows(character) else OUTSIDE
+        return max(p, UNLIKELIEST)
 
     def behind(self, text: str, symbol: str) -> float:
         """Return the probability that the end, or a space, comes behind the characters of ``text``."""
@@ -150,16 +165,15 @@ class PlainComposer:
             if behind and self.said[behind] != self.said[before[-1]]:  # it stands in another query
                 behind = None
         weights = {
-            w: (3.0 if w == behind else 1.0) * (self.reuse.older_words[age - 1] if age else 1.0)
+            w: (3.0 if w == behind else 1.0) * (self.older_words[age - 1] if age else 1.0)
             for w, age in self.said.items()
             if w not in before
         }
         copied = sum(w in self.said for w in before)
         state = 0 if not before else 1 if not copied else 2 if copied < len(before) else 3
-        copy = min(self.config.copy * self.reuse.next_words[state], 0.9 - self.config.associate)
         total = sum(weights.values())
         return (
-            copy * min(1.0, total),
+            self.copy_shares[state] * min(1.0, total),
             self.config.associate if self.associated else 0.0,
             {w: x / total for w, x in weights.items()},
         )
@@ -221,7 +235,7 @@ class PlainComposer:
         """Return the probability of a prefix's finished words."""
         *typed, _ = prefix.split(" ")
         head = "".join(w + " " for w in typed)
-        return math.prod(self.word(w, typed[:i], head) for i, w in enumerate(typed))
+        return max(math.prod(self.word(w, typed[:i], head) for i, w in enumerate(typed)), UNLIKELIEST)
 
     def begins(self, prefix: str) -> float:
         """Return the probability that a query starts with ``prefix``."""
