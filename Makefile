@@ -5,8 +5,17 @@ VENV ?= .venv
 CC ?= cc
 
 BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet
+# LOCKED=1: the versions in requirements/ci.txt, held against their hashes, and nothing else, for building too.
+LOCK = requirements/ci.txt
+ifdef LOCKED
+install = $(PIP) --require-hashes --requirement $(LOCK) && $(PIP) --no-deps --no-build-isolation --editable .
+BUILD_FLAGS = --no-isolation
+else
+install = $(PIP) --editable '.[$(1)]'
+endif
 # Setting up is done again only when what the installation is made from has changed.
-SETUP_INPUTS = pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
+SETUP_INPUTS = $(LOCK) pyproject.toml setup.py qac/_native/build.py native/qac.h $(wildcard native/src/*.[ch])
 # setuptools maps these folders into the package (see pyproject.toml).
 MAPPED = data_prep webdemo
 PYTHON_FILES = setup.py qac tests benchmarks native/fuzz $(MAPPED)
@@ -28,7 +37,7 @@ FUZZ_FLAGS = -DQAC_FUZZ_MODEL='"$(FUZZ_MODEL)"'
 FUZZ_INPUTS = $(wildcard native/fuzz/*.[ch])
 CORE = $(wildcard native/src/*.c)
 
-.PHONY: help demo test lint native-test native-test-threads fuzz bench quality instructions profiles wheel clean
+.PHONY: help demo test lint native-test native-test-threads fuzz bench quality instructions profiles wheel lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -75,7 +84,11 @@ profiles: $(VENV)/.installed ## where a request's instructions and the time of t
 
 wheel: $(VENV)/.installed-dev ## build the sdist, and from it the wheel, into dist/
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build $(BUILD_FLAGS) --outdir dist
+
+lock: ## write anew which versions the checks use, with their hashes, for any platform and Python (needs uv)
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml --output-file $(LOCK)
 
 clean: ## remove what was built; the virtual environment stays
 	rm -rf build dist native/build *.egg-info qac/_native/_core.c qac/_native/_core*.so $(VENV)/.installed*
@@ -86,15 +99,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(SETUP_INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[serve]'
+	$(call install,serve)
 	touch $@
 
 $(VENV)/.installed-test: $(SETUP_INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(call install,test)
 	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(SETUP_INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(call install,dev)
 	touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 # The package as it is when installed, for mypy, which does not know of mapped folders.

@@ -4,46 +4,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from plain.corrections import FEW, LEAST, SURE, likelihoods, mass_of, readings
 from qac import _native
 from qac.completer import Completer
 from qac.config import ComposerConfig, IndexConfig, TrainingConfig
 from qac.examples import Example
 from qac.text import normalize, normalize_prefix
 
-# P(typed | meant), half of it where the first letter is the wrong one.
-SURE = 6e-5  # the missing letter, two neighbours swapped
-ANY = 6e-7  # one of many that may be wrong or too many
-READINGS = 4
-FEW = 3
-LEAST = 1e-3
-
 CONFIG = TrainingConfig(length_discount=0.0, index=IndexConfig(max_leaf=4), composer=ComposerConfig(enabled=False))
 UNHEARD = "zzzz"  # a session that says nothing
-
-
-def insert(typed, i, meant):
-    return typed[:i] + meant[i : i + 1] + typed[i:]
-
-
-def swap(typed, i):
-    return typed[:i] + typed[i : i + 2][::-1] + typed[i + 2 :]
-
-
-def likelihoods(typed, queries):
-    """Return P(typed | meant) for each prefix of the queries that is one error away and is not the typed one."""
-    found = {}
-    for meant in {q[:n] for q in queries for n in range(len(q) + 1)}:
-        for i in range(len(typed)):
-            p = 0.0
-            if meant == typed[:i] + typed[i + 1 :]:
-                p = 2 * ANY if i == len(typed) - 1 else ANY  # with the last letter gone, it may be too many or wrong
-            elif i < len(typed) - 1 and len(meant) == len(typed) and meant == typed[:i] + meant[i] + typed[i + 1 :]:
-                p = ANY
-            elif meant in (insert(typed, i, meant), swap(typed, i)):
-                p = SURE
-            if p and meant != typed:
-                found[meant] = max(found.get(meant, 0.0), p / 2 if i == 0 else p)
-    return found
 
 
 def expected(typed, counts, few):
@@ -51,24 +20,21 @@ def expected(typed, counts, few):
     exact = {q: c for q, c in counts.items() if q.startswith(typed)}
     mass = sum(exact.values())
     answers = {q: (float(c), "index", typed) for q, c in exact.items()}
-    if len(exact) >= few or len(typed) < 3:
+    if len(exact) >= few:
         return answers, mass
-    readings = []
-    for meant, p in likelihoods(typed, counts).items():
-        new = sum(c for q, c in counts.items() if q.startswith(meant) and q not in exact)
-        readings.append((p * new, meant, p))
-    readings = sorted(r for r in readings if r[0])[::-1]
-    new = {q: c for q, c in counts.items() if q not in exact}
-    mass += sum(c * max((p for _, y, p in readings[:READINGS] if q.startswith(y)), default=0) for q, c in new.items())
+    found = readings(typed, counts)
+    if found is None:
+        return None, mass
+    mass += mass_of(found, typed, counts)
     corrected = {}
-    for weight, meant, p in readings[:READINGS]:
-        if weight < LEAST * mass:
+    for reading in found:
+        if reading.mass < LEAST * mass:
             continue
         for q, c in counts.items():
-            if q.startswith(meant) and q not in exact and p * c > corrected.get(q, (0.0,))[0]:
-                corrected[q] = (p * c, "corrected", meant)
-    ties = len(readings) > READINGS and readings[READINGS - 1][0] <= readings[READINGS][0] * (1 + 1e-9)
-    return None if ties else answers | corrected, mass
+            p = reading.likelihood * c
+            if q.startswith(reading.meant) and q not in exact and p > corrected.get(q, (0.0,))[0]:
+                corrected[q] = (p, "corrected", reading.meant)
+    return answers | corrected, mass
 
 
 def assert_as_expected(model, typed, counts, session, few):

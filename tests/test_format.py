@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from plain.features import hashed
 from qac.completer import Completer
 from qac.completion import MAX_K
 from qac.config import ComposerConfig, IndexConfig, TrainingConfig
@@ -176,30 +177,6 @@ def read_rankers(sections):
         rankers.append(rows)
     assert block == len(begins)
     return rankers
-
-
-def mixed(h):
-    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD % 2**64
-    h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 % 2**64
-    return h ^ h >> 33
-
-
-def hashed(text, seed):
-    """Return the hash of a term (core.h)."""
-    h = mixed(seed ^ len(text) * 0x9E3779B97F4A7C15 % 2**64)
-    whole = len(text) // 8 * 8
-    for i in range(0, whole, 8):
-        h = (mixed(h ^ int.from_bytes(text[i : i + 8], "little")) + 0x9E3779B97F4A7C15) % 2**64
-    return mixed(h ^ int.from_bytes(text[whole:], "little")) if text[whole:] else h
-
-
-def place_of(word, bucket_end, key):
-    """Return where the key of a word stands."""
-    bits = len(bucket_end).bit_length() - 1
-    h = hashed(word, 1)
-    bucket = h >> 64 - bits
-    begin, end = bucket_end[bucket - 1] if bucket else 0, bucket_end[bucket]
-    return key.index(h >> 32 - bits & 0xFFFFFFFF, begin, end)
 
 
 @pytest.fixture(scope="module")

@@ -170,13 +170,19 @@ static uint32_t label_of(const completion *r, slice text)
     return qac_label_find(&r->m->strings, text.text, text.len, r->lo, r->hi);
 }
 
+/* What the composer's scores count: of a label, or of a new query (QAC_NO_ID). */
+static double composer_share(const qac_composer *c, uint32_t label)
+{
+    return c->share * (label == QAC_NO_ID ? 1 : fmax(LEAST_KNOWN, 1 - c->new_query));
+}
+
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
 static int mix(completion *r, double in_tree)
 {
     const qac_composer *c = &r->m->parts.composer;
     qac_scratch *s = r->s;
     compose_scratch *cs = s->compose;
-    const double share_of_known = c->share * fmax(LEAST_KNOWN, 1 - c->new_query);
+    const double share_of_known = composer_share(c, 0);
     double probability = 0, scored = 0; /* of all that is found, by the composer alone */
     for (uint32_t i = 0; i < s->n_top; i++) {
         mixed *x = &r->list[r->n++];
@@ -269,7 +275,10 @@ static int recall(completion *r, bool composing, double unit, double in_tree, do
             *x = make_mixed(r, label, age);
             memcpy(r->s->text + r->s->text_len, its.text, its.len);
             take_text(r->s, x, its.len);
-            set_score(x, label == QAC_NO_ID ? 0 : *rest * in_tree * search_label_probability(&r->q, label), 0);
+            const double by_tree = label == QAC_NO_ID ? 0 : in_tree * search_label_probability(&r->q, label);
+            const double by_composer =
+                composing ? composer_share(&p->composer, label) * compose_score(r->s->compose, its.text, its.len).score : 0;
+            set_score(x, *rest * by_tree, *rest * by_composer);
         }
         if (label == QAC_NO_ID && by_recall > x->score) { /* more recalled than composed, if composed at all */
             x->source = QAC_RECALLED;
