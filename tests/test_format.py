@@ -179,6 +179,15 @@ def read_rankers(sections):
     return rankers
 
 
+def place_of(word, bucket_end, key):
+    """Return where the key of a word stands."""
+    bits = len(bucket_end).bit_length() - 1
+    h = hashed(word, 1)
+    bucket = h >> 64 - bits
+    begin, end = bucket_end[bucket - 1] if bucket else 0, bucket_end[bucket]
+    return key.index(h >> 32 - bits & 0xFFFFFFFF, begin, end)
+
+
 @pytest.fixture(scope="module")
 def examples():
     """Return a log of more than 255 words and 256 different probabilities."""
