@@ -17,6 +17,7 @@ RATIOS: Sequence[tuple[str, str, str, str, float | None]] = (
     ("the same, --no-compose", "p50_us", "qac --no-compose", "qac --no-compose, beam 10", 1),
     ("requests a second of a batch, one core", "per_second", "qac, batch", "libpecos, batch", 10),
     ("requests a second, two threads against one", "per_second", "qac, threads 2", "qac, threads 1", None),
+    ("the same, batches", "per_second", "qac, batches on threads 2", "qac, batches on threads 1", None),
     ("training, s", "seconds", "qac", "libpecos", 1),
     ("training, processor s", "cpu_seconds", "qac", "libpecos", None),
     ("training, peak MB", "peak_mb", "qac", "libpecos", 1),

@@ -110,9 +110,10 @@ class Qac:
             "mfq": Single(mfq.complete, asked),
             "qac, batch": Bulk(lambda: _batch(completer, requests)),
         }
-        for threads in (1, 2):
-            ask = partial(_in_threads, completer, requests, threads)
-            ways[f"qac, threads {threads}"] = Bulk(ask, time.perf_counter_ns)
+        for name, asking in (("threads", _one_by_one), ("batches on threads", _batch)):
+            for threads in (1, 2):
+                ask = partial(_in_threads, asking, completer, requests, threads)
+                ways[f"qac, {name} {threads}"] = Bulk(ask, time.perf_counter_ns)
         return ways
 
 
@@ -180,10 +181,12 @@ def _one_by_one(completer: Completer, requests: Sequence[Request]) -> None:
         completer.complete(prefix, prev, K)
 
 
-def _in_threads(completer: Completer, requests: Sequence[Request], threads: int) -> None:
-    """Ask the requests one by one, shared among threads."""
+def _in_threads(
+    ask: Callable[[Completer, Sequence[Request]], None], completer: Completer, requests: Sequence[Request], threads: int
+) -> None:
+    """Ask the requests, shared among threads."""
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda i: _one_by_one(completer, requests[i::threads]), range(threads)))
+        list(pool.map(lambda i: ask(completer, requests[i::threads]), range(threads)))
 
 
 def requests_of(examples: Iterable[Example], n: int) -> list[Request]:

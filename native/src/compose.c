@@ -450,6 +450,7 @@ void compose(compose_scratch *s, const qac_composer *c, const char *prefix, size
         return;
     read_request(&s->r, c, &s->letters, prefix, prefix_len, session, session_len);
     s->typed = context_of(&s->r, &s->r.typed);
+    s->scored.word = QAC_NO_ID;
     if (s->r.head < prefix_len) {
         begin_word(s);
     } else {
@@ -486,6 +487,19 @@ size_t compose_text(const compose_scratch *s, const composed *best, char *out, s
     return at;
 }
 
+static void score_first(compose_scratch *s, uint32_t word)
+{
+    const request *r = &s->r;
+    first_word *f = &s->scored;
+    double end = -1, p = word_probability(r, &r->typed, &s->typed, word);
+    p = typed_probability(r, &s->typed, word, p, NULL, &end);
+    f->behind = r->typed;
+    append(r, &f->behind, word, p, end, 0);
+    settle(r, &f->behind);
+    f->next = context_of(r, &f->behind);
+    f->word = word < r->c->word.words ? word : QAC_NO_ID; /* other words are known for one text only */
+}
+
 composed compose_score(compose_scratch *s, const char *text, size_t len)
 {
     const composed none = {0};
@@ -493,7 +507,9 @@ composed compose_score(compose_scratch *s, const char *text, size_t len)
         return none;
     const uint32_t n_local = s->r.n_local; /* words of the text are known for this call only */
     hypothesis h = s->r.typed;
-    for (size_t i = s->r.head; i < len;) {
+    const context *x = &s->typed; /* behind h; NULL: not looked up */
+    context looked_up;
+    for (size_t i = s->r.head; i < len; i++) {
         const size_t word = i;
         while (i < len && text[i] != ' ')
             i++;
@@ -502,17 +518,21 @@ composed compose_score(compose_scratch *s, const char *text, size_t len)
             s->r.n_local = n_local;
             return none;
         }
-        const bool first = word == s->r.head;
-        const context x = first ? s->typed : context_of(&s->r, &h);
-        double end = -1, p = word_probability(&s->r, &h, &x, number);
-        if (first)
-            p = typed_probability(&s->r, &x, number, p, NULL, &end);
-        append(&s->r, &h, number, p, end, 0);
+        if (word == s->r.head) {
+            if (number != s->scored.word)
+                score_first(s, number);
+            h = s->scored.behind;
+            x = &s->scored.next;
+            continue;
+        }
+        if (!x)
+            looked_up = context_of(&s->r, &h);
+        append(&s->r, &h, number, word_probability(&s->r, &h, x ? x : &looked_up, number), -1, 0);
         settle(&s->r, &h);
-        i++;
+        x = NULL;
     }
     s->r.n_local = n_local;
-    const double p = h.probability * end_probability(&s->r, &h);
+    const double p = h.probability * (x ? x->end : end_probability(&s->r, &h));
     return (composed){.score = discounted(s->r.c, p, code_points(text, len)), .probability = p};
 }
 

@@ -25,10 +25,18 @@ typedef struct {
     const spelling *spelled;  /* of the word being typed, or NULL */
 } next_word;
 
+/* A text's first word that was not finished when the request was made. */
+typedef struct {
+    uint32_t word;     /* QAC_NO_ID: nothing is known */
+    hypothesis behind; /* it */
+    context next;
+} first_word;
+
 typedef struct qac_compose_scratch {
     characters letters;
     request r;
     context typed;            /* of the finished words */
+    first_word scored;        /* of the text scored last: many texts have the same */
     double prefix_probability;/* of all queries that start with the prefix */
     next_word associated[COMPOSE_ASSOCIATED]; /* candidates where nothing is typed of the word, best first */
     uint32_t n_associated;

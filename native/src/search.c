@@ -108,6 +108,14 @@ static double members_mass(const search *q, uint32_t a, uint32_t b)
            labels_mass(q, members, last * QAC_MEMBER_BLOCK, b);
 }
 
+/* The members [*a, *b) of a clustered node that are in range; mostly all of them are. */
+static void members_in_range(const search *q, const qac_node *node, uint32_t *a, uint32_t *b)
+{
+    const uint32_t *members = q->m->parts.tree.members;
+    *a = members[node->lo] >= q->from ? node->lo : qac_lower_bound(members, node->lo, node->hi, q->from);
+    *b = members[node->hi - 1] < q->to ? node->hi : qac_lower_bound(members, *a, node->hi, q->to);
+}
+
 /* Mass of a node's labels in range. */
 static double node_mass(const search *q, uint32_t number)
 {
@@ -115,8 +123,8 @@ static double node_mass(const search *q, uint32_t number)
     const qac_node *node = &p->tree.node[number];
     const double all = q->node_mass ? q->node_mass[number] : node->mass;
     if (node->flags & QAC_NODE_CLUSTERED) {
-        const uint32_t a = qac_lower_bound(p->tree.members, node->lo, node->hi, q->from);
-        const uint32_t b = qac_lower_bound(p->tree.members, a, node->hi, q->to);
+        uint32_t a, b;
+        members_in_range(q, node, &a, &b);
         return a == node->lo && b == node->hi ? all : members_mass(q, a, b);
     }
     if (node->lo >= q->from && node->hi <= q->to)
@@ -155,8 +163,9 @@ static void eligible(const search *q, const qac_node *node, uint32_t *first, uin
     *last = node->n_children;
     if (node->flags & QAC_NODE_LEAF) {
         if (clustered) {
-            *first = qac_lower_bound(t->members, node->lo, node->hi, q->from) - node->lo;
-            *last = qac_lower_bound(t->members, node->lo + *first, node->hi, q->to) - node->lo;
+            members_in_range(q, node, first, last);
+            *first -= node->lo;
+            *last -= node->lo;
         } else {
             if (q->from > node->lo)
                 *first = q->from - node->lo < node->n_children ? q->from - node->lo : node->n_children;
