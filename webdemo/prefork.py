@@ -29,12 +29,12 @@ from qac.webdemo.app import create_app
 from qac.webdemo.metrics import Metrics
 from qac.webdemo.models import Engine, Watcher
 from qac.webdemo.services import Services
-from qac.webdemo.worker import MAX_REQUEST_LINE, Worker
 
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 30
 _KEEP_ALIVE_SECONDS = 30
+_MAX_REQUEST_LINE = 8190  # the most that gunicorn bounds; texts that are not ASCII take up to 12 bytes a character
 _AT_VARIANCE_SECONDS = 3
 """How long a worker may answer from other files than the parent; longer than both need to notice a change."""
 
@@ -46,11 +46,11 @@ def run(config: ServerConfig, listener: socket.socket, workers: int, threads: in
         "bind": f"fd://{listener.detach()}",
         "workers": workers,
         "threads": threads,
-        "worker_class": Worker,
+        "worker_class": "gthread",
         "preload_app": True,
         "graceful_timeout": _GRACE_SECONDS,
         "keepalive": _KEEP_ALIVE_SECONDS,
-        "limit_request_line": MAX_REQUEST_LINE,
+        "limit_request_line": _MAX_REQUEST_LINE,
         "logger_class": _Logger,
         "control_socket_disable": True,  # unknown to older versions, which have none
         "proc_name": "qac",
