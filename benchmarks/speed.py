@@ -36,8 +36,8 @@ from quality import example_folders
 from systems import Data
 
 from qac import __version__
+from qac.machine import processors
 from qac.presets import PRESETS
-from qac.training import processors
 
 WORKER = Path(__file__).with_name("speed_worker.py")
 

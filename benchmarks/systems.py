@@ -26,7 +26,7 @@ from qac.config import TrainingConfig
 from qac.evaluation import evaluate, mistype, save_report
 from qac.examples import Example, normalize_examples, read_examples
 from qac.labels import LabelTable
-from qac.memory import peak_mb
+from qac.machine import peak_mb
 from qac.presets import PRESETS
 from qac.saving import save_model
 from qac.training import train

@@ -21,7 +21,8 @@ from pathlib import Path
 from qac.errors import OutputError
 from qac.files import sync_file, sync_folder
 
-_HIDDEN = ".prep-"
+STAGING_PREFIX = ".prep-"
+"""Of the names of hidden folders; one that stays without ``stats.json`` beside it says that output is unfinished."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CURE = "name a folder you may write to, with space enough; what was there before is untouched"
 
@@ -113,12 +114,12 @@ class StagedFolder:
             pass  # some network file systems have no locks: then nobody else is known to be there
 
     def _clear_stale(self) -> None:
-        for leftover in self.target.glob(f"{_HIDDEN}*"):
+        for leftover in self.target.glob(f"{STAGING_PREFIX}*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
     @staticmethod
     def _hidden(parent: Path, undo: contextlib.ExitStack) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=parent))
         undo.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 

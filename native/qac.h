@@ -368,10 +368,11 @@ typedef struct {
 enum { QAC_MEMBER_BLOCK = 16 };
 
 /* A model's arrays, all borrowed and read in place; the caller has checked that each lies in its section and is aligned
- * to 8 bytes. `qac_model_open` checks everything else that a search relies on. */
+ * to 8 bytes. `qac_model_open` checks the tree and all settings; strings, keys, n-grams and rows are checked where they
+ * are read. */
 typedef struct {
     qac_vectorizer session, prefix;
-    qac_vocabulary session_vocabulary, prefix_vocabulary; /* prefix: terms 0 when rankers do not read the prefix */
+    qac_vocabulary session_vocabulary, prefix_vocabulary; /* prefix: keys.n is 0 when rankers do not read it */
     qac_tree tree;
     /* A label weighs its count times its length's factor; requests without a session are answered by counts alone. */
     const float *count;          /* [labels] */

@@ -91,7 +91,7 @@ class Completer:
         Raises
         ------
         ModelError
-            The file is missing, not a model, damaged, or written by a newer version.
+            The file is missing, not a model, damaged, or of another format version.
         """
         return cls(load_model(path, check), beam, compose, correct)
 

@@ -90,7 +90,7 @@ class SectionFile:
     Raises
     ------
     ModelError
-        The file is missing, a folder, not a model, written by a newer version, truncated, or damaged.
+        The file is missing, a folder, not a model, of another format version, truncated, or damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], check: bool | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from array import array
 from collections.abc import Callable, Iterable
@@ -25,7 +24,7 @@ from qac.index.embeddings import TextRows, embed_labels
 from qac.index.hybrid import build_tree
 from qac.index.tree import LabelTree
 from qac.labels import LabelTable, QueryLog
-from qac.memory import peak_mb
+from qac.machine import peak_mb, processors
 from qac.progress import progress, working
 from qac.reuse import count_reuse
 from qac.xlinear import Rankers, RankingExamples, train_rankers
@@ -135,13 +134,6 @@ class _Steps:
         matrix.sum_duplicates()
         matrix.data *= np.repeat(discount, np.diff(matrix.indptr)).astype(np.float32)
         return matrix
-
-
-def processors() -> int:
-    """Return the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere a process cannot be kept off some of them
-        return min(MAX_THREADS, len(os.sched_getaffinity(0)))
-    return min(MAX_THREADS, os.cpu_count() or 1)
 
 
 def train(

@@ -1,49 +1,27 @@
 """The table of systems of benchmarks/; what they are worth is measured there, not here."""
 
-import importlib
-import importlib.util
 import json
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
+import scale
+import systems
 
 from qac.config import TrainingConfig
 from qac.examples import normalize_examples, read_examples
 
-FOLDER = Path(__file__).parent.parent / "benchmarks"
 
-
-@pytest.fixture(scope="module")
-def systems():
-    specification = importlib.util.spec_from_file_location("systems", FOLDER / "systems.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["systems"] = module  # dataclasses look their module up
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules["systems"]
-
-
-def test_every_ablation_changes_something(systems):
+def test_every_ablation_changes_something():
     configs = [TrainingConfig(), *(change(TrainingConfig()) for change in systems.ABLATIONS.values())]
     assert all(a != b for i, a in enumerate(configs) for b in configs[:i])
 
 
-def test_names_are_of_one_system_each(systems):
+def test_names_are_of_one_system_each():
     names = [name for group in systems.groups().values() for name in group]
     assert len(set(names)) == len(names)
     assert {"mfq", "cooc", "qac", "qac --no-compose"} < set(names)
 
 
-@pytest.fixture(scope="module")
-def scale(systems):
-    sys.path.insert(0, str(FOLDER))  # it imports what stands beside it
-    yield importlib.import_module("scale")
-    sys.path.remove(str(FOLDER))
-
-
-def test_a_log_of_any_size_is_the_same_every_time_and_has_that_many_queries(scale, tmp_path):
+def test_a_log_of_any_size_is_the_same_every_time_and_has_that_many_queries(tmp_path):
     for name in ("one", "two"):
         scale.write_log(2000, tmp_path / name, quiet=True)
     train = (tmp_path / "one" / "train.jsonl").read_bytes()
@@ -56,7 +34,7 @@ def test_a_log_of_any_size_is_the_same_every_time_and_has_that_many_queries(scal
     assert all(e.prev_queries[-1] != e.next_query for e in examples if e.prev_queries)
 
 
-def test_a_size_is_measured_and_drawn(scale, tmp_path):
+def test_a_size_is_measured_and_drawn(tmp_path):
     result = json.loads(json.dumps(scale.measure(500, tmp_path, 0, 100)))
     assert result["ask"]["session"]["n"] == 100
     assert result["ask"]["session"]["mrr@10"] > result["ask"]["none"]["mrr@10"]

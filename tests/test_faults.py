@@ -1,26 +1,9 @@
 """Faults in model files, in small: see benchmarks/faults.py, which makes ten thousand."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
-import pytest
+import faults
 
 
-@pytest.fixture(scope="module")
-def faults():
-    path = Path(__file__).parent.parent / "benchmarks" / "faults.py"
-    specification = importlib.util.spec_from_file_location("faults", path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["faults"] = module  # the processes that it starts look it up
-    sys.path.insert(0, str(path.parent))
-    specification.loader.exec_module(module)
-    yield module
-    sys.path.remove(str(path.parent))
-    del sys.modules["faults"]
-
-
-def test_no_fault_does_harm(faults, tmp_path):
+def test_no_fault_does_harm(tmp_path):
     result = faults.measure(300, 1, tmp_path)
     assert result["findings"] == []
     assert sum(result["kinds"].values()) == 300
@@ -30,7 +13,7 @@ def test_no_fault_does_harm(faults, tmp_path):
         assert result["outcomes"][f"{what}: refused"] > 5
 
 
-def test_what_is_none_of_our_errors_is_a_finding(faults):
+def test_what_is_none_of_our_errors_is_a_finding():
     tries = faults._Tries()
     tries.attempt("divide", lambda: 1 // 0)
     assert "divide: Traceback" in tries.findings[0]

@@ -1,14 +1,13 @@
 """The guard of instructions: reading callgrind's profiles, and holding counts against a budget."""
 
-import importlib
 import json
 import shutil
 from collections import Counter
 from pathlib import Path
 
+import callgrind
+import instructions
 import pytest
-
-FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 # qac_complete (complete.c) costs 10 itself and 5 more in code of core.h that was put into it. It calls `rank`
 # (search.c), which costs 7 itself, 3 in code of labels.c that was put into it, and calls memcmp (20). It calls qsort,
@@ -88,24 +87,7 @@ totals: 145
 """
 
 
-@pytest.fixture(scope="module")
-def load():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        yield importlib.import_module
-
-
-@pytest.fixture
-def callgrind(load):
-    return load("callgrind")
-
-
-@pytest.fixture
-def instructions(load):
-    return load("instructions")
-
-
-def test_costs_count_where_they_are_caused(callgrind):
+def test_costs_count_where_they_are_caused():
     counts = callgrind.parse(PROFILE.splitlines())
     assert counts.total == sum(counts.by_file.values()) == 145
     # complete.c: 10 + 5 of the header + qsort with what it calls back 100, less the 30 of by_score, whose own 28 and
@@ -116,13 +98,13 @@ def test_costs_count_where_they_are_caused(callgrind):
     assert sum(counts.by_function.values()) == sum(counts.by_file.values())
 
 
-def test_phases_are_files_or_groups_of_them(callgrind):
+def test_phases_are_files_or_groups_of_them():
     counts = callgrind.Counts(9, Counter({"compose.c": 1, "mixture.h": 2, "new.c": 4, "features.c": 2}))
     assert counts.by_phase() == {"new": 4, "composing": 3, "features": 2}
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
-def test_all_that_is_counted_is_some_files(callgrind, instructions, model_path, examples, tmp_path):
+def test_all_that_is_counted_is_some_files(model_path, examples, tmp_path):
     requests = tmp_path / "requests.jsonl"
     assert instructions.write_requests(examples[:5], requests) == 5
     counts = callgrind.count(model_path, requests)
@@ -130,7 +112,7 @@ def test_all_that_is_counted_is_some_files(callgrind, instructions, model_path, 
     assert {"features.c", "search.c", "complete.c"} <= counts.by_file.keys()
 
 
-def test_counting_needs_valgrind(callgrind, monkeypatch):
+def test_counting_needs_valgrind(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SystemExit, match="apt-get install valgrind"):
         callgrind.count(Path("model"), Path("requests"))
@@ -150,7 +132,7 @@ def test_counting_needs_valgrind(callgrind, monkeypatch):
         (101, 0, "under"),
     ],
 )
-def test_a_part_is_over_or_under_by_a_tenth_of_its_budget(instructions, budget, counted, verdict):
+def test_a_part_is_over_or_under_by_a_tenth_of_its_budget(budget, counted, verdict):
     change = instructions.compare({"total": 10_000, "a": budget}, {"total": 10_000, "a": counted})[1]
     assert (change.part, change.verdict) == ("a", verdict)
 
@@ -166,7 +148,7 @@ BUDGET = {
     ("search", "code", "says"),
     [(600, 0, "equal"), (661, 1, "over budget"), (539, 0, "under budget; keep what was won")],
 )
-def test_over_budget_fails_and_under_asks_to_record(instructions, capsys, search, code, says):
+def test_over_budget_fails_and_under_asks_to_record(capsys, search, code, says):
     counted = {"qac": {"total": 400 + search, "search": search, "features": 400}}
     assert instructions.judge(BUDGET, counted, {"machine": "m1", "compiler": "gcc 2"}) == code
     out, err = capsys.readouterr()
@@ -174,26 +156,26 @@ def test_over_budget_fails_and_under_asks_to_record(instructions, capsys, search
     assert ("compiler gcc 2, was gcc 1" in out) == (search != 600)
 
 
-def test_budgets_of_other_machines_say_nothing(instructions, capsys, tmp_path):
+def test_budgets_of_other_machines_say_nothing(capsys, tmp_path):
     path = tmp_path / "budget.json"
     path.write_text(json.dumps(BUDGET))
     assert instructions.main(["--budget", str(path)]) == 0
     assert "not compared: the budget is for m1" in capsys.readouterr().out
 
 
-def test_a_budget_that_is_none_is_an_error(instructions, tmp_path):
+def test_a_budget_that_is_none_is_an_error(tmp_path):
     with pytest.raises(SystemExit, match=r"cannot read the budget .*--record makes one"):
         instructions.main(["--budget", str(tmp_path / "no.json")])
 
 
-def test_the_recorded_budget_adds_up(instructions):
+def test_the_recorded_budget_adds_up():
     recorded = json.loads(instructions.BUDGET.read_text())
     assert recorded["instructions_per_request"].keys() == instructions.VARIANTS.keys()
     for parts in recorded["instructions_per_request"].values():
         assert sum(parts.values()) == pytest.approx(2 * parts["total"], abs=len(parts))
 
 
-def test_sample_requests_are_the_same_every_time(instructions):
+def test_sample_requests_are_the_same_every_time():
     requests = instructions.sample_requests(20)
     assert len(requests) == 20
     assert requests == instructions.sample_requests(20)

@@ -1,8 +1,5 @@
 """The benchmarks around libpecos; left out where it is not installed (`pip install -e '.[peers]'`)."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,10 +17,7 @@ TEXTS = sorted(f"{a}{b}{c}" for a in "abc" for b in "abcd" for c in ("", "a", "a
 
 
 @pytest.fixture
-def peer(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    for name in ("libpecos_peer", "check_libpecos"):
-        sys.modules.pop(name, None)
+def peer():
     import libpecos_peer
 
     return libpecos_peer

@@ -1,14 +1,15 @@
 """The benchmark of speed and size: a tiny run from end to end, and the figures it makes of times."""
 
-import importlib
+import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import jsonschema
+import parts
 import pytest
-
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+import speed
+import speed_tables
+import speed_worker
 
 NUMBER = {"type": "number", "exclusiveMinimum": 0}
 ROUNDS = {"type": "array", "minItems": 1, "items": NUMBER}
@@ -41,18 +42,6 @@ SCHEMA = objects(
 )
 
 
-@pytest.fixture(scope="module")
-def load():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        yield importlib.import_module
-
-
-@pytest.fixture
-def speed(load):
-    return load("speed")
-
-
 @pytest.fixture
 def folder(examples, tmp_path):
     data = tmp_path / "tiny"
@@ -62,7 +51,7 @@ def folder(examples, tmp_path):
     return data
 
 
-def test_a_run_without_libpecos(speed, folder, tmp_path, capsys, monkeypatch):
+def test_a_run_without_libpecos(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(speed, "find_spec", lambda name: None)
     out = tmp_path / "speed.json"
     options = ["--requests=7", "--rounds=3", "--trainings=2", f"--out={out}"]
@@ -83,12 +72,12 @@ def test_a_run_without_libpecos(speed, folder, tmp_path, capsys, monkeypatch):
     assert all(f"| tiny | {way} |" in printed.out for way in [*log["single"], *log["bulk"]])
 
 
-def test_requests_are_those_with_a_session(load, examples):
-    requests = load("speed_worker").requests_of(examples, 5)
+def test_requests_are_those_with_a_session(examples):
+    requests = speed_worker.requests_of(examples, 5)
     assert requests == [(e.prefix, e.prev_queries) for e in examples if e.prev_queries][:5]
 
 
-def test_a_log_without_sessions_cannot_be_asked(speed, folder, examples, capfd, monkeypatch):
+def test_a_log_without_sessions_cannot_be_asked(folder, examples, capfd, monkeypatch):
     monkeypatch.setattr(speed, "find_spec", lambda name: None)
     alone = [e for e in examples if not e.prev_queries]
     (folder / "test.jsonl").write_text("".join(e.to_json() + "\n" for e in alone))
@@ -100,7 +89,7 @@ def test_a_log_without_sessions_cannot_be_asked(speed, folder, examples, capfd, 
 @pytest.mark.parametrize(
     ("python", "reason"), [("/no/such/python", "No such file"), (sys.executable, "No module named 'pecos'")]
 )
-def test_a_python_without_libpecos_is_refused(speed, python, reason):
+def test_a_python_without_libpecos_is_refused(python, reason):
     if python == sys.executable and importlib.util.find_spec("pecos"):
         pytest.skip("this one has it")
     with pytest.raises(SystemExit, match=f"cannot run libpecos beside qac: .*{reason}"):
@@ -108,14 +97,14 @@ def test_a_python_without_libpecos_is_refused(speed, python, reason):
 
 
 @pytest.mark.parametrize("option", ["--rounds=0", "--requests=-1", "--limit=x", "--preset=none"])
-def test_wrong_options_are_refused(speed, option, capsys):
+def test_wrong_options_are_refused(option, capsys):
     with pytest.raises(SystemExit) as raised:
         speed.main([option])
     assert raised.value.code == 2
     assert option.partition("=")[0] in capsys.readouterr().err
 
 
-def test_percentiles_are_of_the_requests_medians(speed):
+def test_percentiles_are_of_the_requests_medians():
     quick, slow = [1000] * 50 + [9000] * 50, [2000] * 100
     got = speed._percentiles([quick, slow, [4000] * 100])  # medians: 2 of the first half, 4 of the others
     assert (got["p50_us"], got["p99_us"]) == (3, 4)
@@ -123,11 +112,11 @@ def test_percentiles_are_of_the_requests_medians(speed):
     assert got["p99_rounds"] == [9, 2, 4]
 
 
-def test_throughput_is_requests_by_time(speed):
+def test_throughput_is_requests_by_time():
     assert speed._throughput([10**9, 5 * 10**8, 10**8], 100) == {"per_second": 200, "rounds": [100, 200, 1000]}
 
 
-def test_ratios_say_how_many_times_better(load):
+def test_ratios_say_how_many_times_better():
     result = {
         "single": {
             "qac": {"p50_us": 20, "p99_us": 50, "p50_rounds": [10, 20, 40], "p99_rounds": [50, 50, 50]},
@@ -142,7 +131,7 @@ def test_ratios_say_how_many_times_better(load):
             "libpecos": {"bytes": 100, "seconds": 9, "runs": [{"seconds": 8}, {"seconds": 20}]},
         },
     }
-    ratios = {r["name"]: (r["ratio"], r["low"], r["high"], r["asked"]) for r in load("speed_tables").ratios(result)}
+    ratios = {r["name"]: (r["ratio"], r["low"], r["high"], r["asked"]) for r in speed_tables.ratios(result)}
     assert ratios == {
         "request, p50": (50, 25, 100, 50),
         "request, p99": (40, 20, 40, 30),
@@ -152,8 +141,8 @@ def test_ratios_say_how_many_times_better(load):
     }
 
 
-def test_ranges_of_labels_by_bisection(load):
-    prefix_range = load("parts").prefix_range
+def test_ranges_of_labels_by_bisection():
+    prefix_range = parts.prefix_range
     labels = ["a", "ab", "abc", "b", "ü", "😀", "😀x"]
     for prefix in ["", "a", "ab", "abd", "c", "😀", "😀y", "ÿ"]:
         lo, hi = prefix_range(labels, prefix)
@@ -163,5 +152,5 @@ def test_ranges_of_labels_by_bisection(load):
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0123, "0.012"), (0.123, "0.12"), (12.34, "12.3"), (1234.5, "1,234"), (99.99, "100.0")]
 )
-def test_numbers_have_three_digits_that_count(load, value, text):
-    assert load("speed_tables").number(value) == text
+def test_numbers_have_three_digits_that_count(value, text):
+    assert speed_tables.number(value) == text

@@ -1,7 +1,7 @@
-/* model.c - opening a model: everything a search relies on is checked here, once, in linear time.
+/* model.c - opening a model: the tree and all settings are checked here, once, in linear time.
  *
- * What is not checked here is checked where it is read: label strings (labels.c), buckets of vocabularies
- * (vocabulary.c), rows of weights (rows.c). They are the bulk of a model, and a request reads only a few of them.
+ * The rest is checked where it is read: label strings (labels.c), buckets of vocabularies
+ * (vocabulary.c), n-grams (ngrams.h), rows of weights (rows.c). They are the bulk of a model, and a request reads only a few of them.
  */
 #include <math.h>
 

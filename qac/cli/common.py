@@ -161,6 +161,18 @@ def _statistics(examples: Path) -> dict[str, Any] | None:
         ) from e
 
 
+def _check_finished(examples: Path) -> None:
+    """Refuse a folder that preparation was killed in while it put its files in place."""
+    from qac.data_prep.output import STAGING_PREFIX
+
+    folder = examples.parent
+    if not _stats_path(examples).exists() and any(folder.glob(f"{STAGING_PREFIX}*")):
+        raise InputError(
+            f"{folder} was left unfinished by `qac prep`: its files may not belong together; run it again, "
+            f"or remove {folder / STAGING_PREFIX}* if they do"
+        )
+
+
 def read_normalized(
     path: Path, protocol: Protocol, *, quiet: bool, limit: int | None = None
 ) -> Generator[Example, None, None]:
@@ -171,6 +183,7 @@ def read_normalized(
     from qac.examples import normalize_examples, read_examples
     from qac.progress import progress
 
+    _check_finished(path)
     size = path.stat().st_size if path.is_file() else None  # reading says what is wrong with it
     with progress(size, f"read {path.name}", unit="B", quiet=quiet) as bar:
         examples = read_examples(path, watch=lambda done: bar.update(done - bar.n))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from pathlib import Path
 
@@ -78,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from qac.completer import default_model_path
     from qac.config import ServerConfig
+    from qac.machine import processors
     from qac.webdemo.logs import set_up_logging
     from qac.webdemo.serving import address_of, default_server, listen, serve
 
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         config,
         listener,
         server=server,
-        workers=args.workers or len(os.sched_getaffinity(0)),
+        workers=args.workers or processors(),
         threads=args.threads,
         ready=lambda: print(f"serving {config.model} at {address}", flush=True),
     )

@@ -215,9 +215,9 @@ def _setting(group: Any, flag: str, path: str, text: str, *, default: str | None
 def run(args: argparse.Namespace) -> int:
     """Train and write the model."""
     from qac.files import check_writable
-    from qac.memory import peak_mb
+    from qac.machine import peak_mb, processors
     from qac.saving import save_model
-    from qac.training import processors, train
+    from qac.training import train
 
     started = time.monotonic()
     _check_tuning(args)

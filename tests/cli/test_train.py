@@ -503,3 +503,19 @@ def test_a_blocklist_that_cannot_be_used_stops_training_before_the_work(train, t
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert f"{blocklist}:1" in done.err
     assert not path.exists()
+
+
+def test_what_preparation_left_unfinished_is_not_learned_from(train, example_file):
+    """Killed while it put its files in place: there is no stats.json, and its hidden folder is still there."""
+    left = example_file.parent / ".prep-killed"
+    left.mkdir()
+    try:
+        done, path = train()
+        assert (done.status, done.err.count("\n")) == (1, 1)
+        assert "was left unfinished by `qac prep`" in done.err
+        assert not path.exists()
+        (example_file.parent / "stats.json").write_text('{"text": "default"}')
+        assert train()[0].status == 0  # another run is on its way, or was killed before: what is there is whole
+    finally:
+        left.rmdir()
+        (example_file.parent / "stats.json").unlink(missing_ok=True)

@@ -1,10 +1,13 @@
-"""How much memory this process has had."""
+"""What this process has of the machine: memory and processors."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
+
+from qac._native import MAX_THREADS
 
 _STATUS: Final = Path("/proc/self/status")
 
@@ -19,3 +22,10 @@ def peak_mb() -> float | None:
     except ImportError:  # Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def processors() -> int:
+    """Return the number of processors that this process may use, at most MAX_THREADS."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere a process cannot be kept off some of them
+        return min(MAX_THREADS, len(os.sched_getaffinity(0)))
+    return min(MAX_THREADS, os.cpu_count() or 1)
