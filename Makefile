@@ -8,8 +8,9 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet
 # LOCKED=1: the versions in requirements/ci.txt, held against their hashes, and nothing else, for building too.
 LOCK = requirements/ci.txt
+INSTALLED = $(VENV)/.installed$(if $(LOCKED),-locked)
 ifdef LOCKED
-install = $(PIP) --require-hashes --requirement $(LOCK) && $(PIP) --no-deps --no-build-isolation --editable .
+install = $(PIP) --require-hashes --only-binary :all: --requirement $(LOCK) && $(PIP) --no-deps --no-build-isolation --editable .
 BUILD_FLAGS = --no-isolation
 else
 install = $(PIP) --editable '.[$(1)]'
@@ -42,14 +43,14 @@ CORE = $(wildcard native/src/*.c)
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: $(VENV)/.installed ## set up, train the sample model, show completions, serve the page (DEMO="--port 0")
+demo: $(INSTALLED) ## set up, train the sample model, show completions, serve the page (DEMO="--port 0")
 	$(BIN)/qac demo $(DEMO)
 
-test: $(VENV)/.installed-test native/build/test ## run the tests, native ones first
+test: $(INSTALLED)-test native/build/test ## run the tests, native ones first
 	native/build/test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed-dev build/typed ## check style and types of the Python, warnings of the C
+lint: $(INSTALLED)-dev build/typed ## check style and types of the Python, warnings of the C
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
 	MYPYPATH=build/typed $(BIN)/mypy -p qac
@@ -70,19 +71,19 @@ fuzz: $(FUZZ_TARGETS:%=native/build/fuzz-%) ## fuzz models and requests (needs c
 			native/build/corpus/$$target native/fuzz/corpus/$$target || exit 1; \
 	done
 
-bench: $(VENV)/.installed ## speed and size on the sample log (BENCH="LOG...", LIBPECOS=PYTHON to compare with)
+bench: $(INSTALLED) ## speed and size on the sample log (BENCH="LOG...", LIBPECOS=PYTHON to compare with)
 	$(BIN)/python benchmarks/speed.py $(BENCH) $(if $(LIBPECOS),--libpecos $(LIBPECOS))
 
-quality: $(VENV)/.installed ## quality of the baselines and qac on the sample log (QUALITY="LOG...")
+quality: $(INSTALLED) ## quality of the baselines and qac on the sample log (QUALITY="LOG...")
 	$(BIN)/python benchmarks/quality.py --systems main $(QUALITY)
 
-instructions: $(VENV)/.installed ## hold the instructions of a request against their budget (RECORD=1 sets it anew)
+instructions: $(INSTALLED) ## hold the instructions of a request against their budget (RECORD=1 sets it anew)
 	$(BIN)/python benchmarks/instructions.py $(if $(RECORD),--record)
 
-profiles: $(VENV)/.installed ## where a request's instructions and the time of training go (PROFILES="LOG...")
+profiles: $(INSTALLED) ## where a request's instructions and the time of training go (PROFILES="LOG...")
 	$(BIN)/python benchmarks/profiles.py $(PROFILES)
 
-wheel: $(VENV)/.installed-dev ## build the sdist, and from it the wheel, into dist/
+wheel: $(INSTALLED)-dev ## build the sdist, and from it the wheel, into dist/
 	rm -rf dist
 	$(BIN)/python -m build $(BUILD_FLAGS) --outdir dist
 
@@ -91,24 +92,24 @@ lock: ## write anew which versions the checks use, with their hashes, for any pl
 		--no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml --output-file $(LOCK)
 
 clean: ## remove what was built; the virtual environment stays
-	rm -rf build dist native/build *.egg-info qac/_native/_core.c qac/_native/_core*.so $(VENV)/.installed*
+	rm -rf build dist native/build *.egg-info qac/_native/_core.c qac/_native/_core*.so $(INSTALLED)*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(SETUP_INPUTS) | $(BIN)/python
+$(INSTALLED): $(SETUP_INPUTS) | $(BIN)/python
 	$(call install,serve)
 	touch $@
 
-$(VENV)/.installed-test: $(SETUP_INPUTS) | $(BIN)/python
+$(INSTALLED)-test: $(SETUP_INPUTS) | $(BIN)/python
 	$(call install,test)
-	touch $@ $(VENV)/.installed
+	touch $@ $(INSTALLED)
 
-$(VENV)/.installed-dev: $(SETUP_INPUTS) | $(BIN)/python
+$(INSTALLED)-dev: $(SETUP_INPUTS) | $(BIN)/python
 	$(call install,dev)
-	touch $@ $(VENV)/.installed-test $(VENV)/.installed
+	touch $@ $(INSTALLED)-test $(INSTALLED)
 
 # The package as it is when installed, for mypy, which does not know of mapped folders.
 build/typed: $(MAPPED) qac

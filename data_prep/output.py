@@ -56,7 +56,8 @@ class StagedFolder:
                 self._set_up(self._cleanup)
             return self
         except BaseException:
-            self._cleanup.close()
+            with _signals_held():
+                self._cleanup.close()
             raise
 
     def __exit__(self, *error: object) -> None:

@@ -271,7 +271,7 @@ void qac_rankers_free(qac_rankers *r);
  *   6 bits            entries - rows, or 63: that follows, in 32 bits
  *   low bits a row    the lowest bits of f_i
  *   1 bit an entry    is it its row's last?
- *   entries           the child, in as many bits as (the node's children - 1) has; QAC_WEIGHT_BITS: weight + QAC_MOST_WEIGHT
+ *   entries           the child, in as many bits as (the node's children - 1) has; QAC_WEIGHT_BITS: weight + QAC_MAX_WEIGHT
  *
  * Behind the last block are eight bytes of zeros. */
 typedef struct {
@@ -285,7 +285,7 @@ typedef struct {
 enum {
     QAC_BLOCK_ROWS = 32,
     QAC_WEIGHT_BITS = 6,
-    QAC_MOST_WEIGHT = 31 /* and its negative the least, in steps of the node's scale */
+    QAC_MAX_WEIGHT = 31 /* and its negative the least, in steps of the node's scale */
 };
 
 /* Bytes that the stream of so many nodes, rows and entries needs at most. */
@@ -294,8 +294,8 @@ uint64_t qac_rows_bound(uint64_t nodes, uint64_t rows, uint64_t entries);
 /* Encodes rows in the form of qac_rankers_copy, weights in steps of the nodes' scales. node_children: [nodes] how many each
  * has. stream: qac_rows_bound bytes; node_blocks: [nodes] number of blocks of each; block_feature, block_begin: room for one
  * per row. Sets *blocks and *size; beyond UINT32_MAX bytes, block_begin cannot name places and the result is of no use.
- * QAC_EINVAL when features do not ascend within a node, or children within a row, a row is empty, or a child or weight is
- * out of range. */
+ * QAC_EINVAL when features do not ascend within a node, or children within a row, a row is empty, a node has more than 65,536
+ * children, or a child or weight is out of range. */
 int qac_rows_encode(const uint32_t *node_rows, const uint32_t *node_children, uint32_t nodes, const uint32_t *row_feature,
                     const uint64_t *row_end, const uint16_t *child, const int8_t *weight, uint8_t *stream,
                     uint32_t *node_blocks, uint32_t *block_feature, uint32_t *block_begin, uint64_t *blocks, uint64_t *size);
@@ -481,8 +481,8 @@ typedef struct {
  * score. QAC_EINVAL when the label does
  * not start with the prefix. */
 int qac_explain(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
-                size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
-                uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes);
+                size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features,
+                qac_step *steps, uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes);
 
 /* CDEF END */
 

@@ -119,7 +119,7 @@ def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.
         largest = np.zeros(last - first, np.float32)
         if filled.any():
             largest[filled] = np.maximum.reduceat(np.abs(weight), (ends[first:last] - begin)[filled])
-        scale[first:last] = largest / np.float32(_native.MOST_WEIGHT)
+        scale[first:last] = largest / np.float32(_native.MAX_WEIGHT)
         per_entry = np.repeat(scale[first:last], size)
         quotient = np.divide(weight, per_entry, out=np.zeros_like(weight), where=per_entry > 0)
         steps[begin:end] = np.rint(quotient).astype(np.int8)

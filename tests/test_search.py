@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plain.tree import PlainTree
 from qac import _native
-from qac._native import CHILD_LABEL, MOST_WEIGHT, NO_ID, NODE, ModelArrays, Vocabulary
+from qac._native import CHILD_LABEL, MAX_WEIGHT, NO_ID, NODE, ModelArrays, Vocabulary
 from qac.config import IndexConfig
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
@@ -29,7 +29,7 @@ NONE = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np
 def random_rankers(rng, tree, features, steepness):
     """Return random rankers, some features, some children each: arrays of a model, and each node's weights."""
     node = tree.arrays.node.copy()
-    node["scale"] = rng.uniform(0, steepness, len(node)) / MOST_WEIGHT
+    node["scale"] = rng.uniform(0, steepness, len(node)) / MAX_WEIGHT
     rows_of_node, row_feature, row_end, child, stored, weights = [], [], [], [], [], []
     for n in node:
         weights.append(defaultdict(dict))
@@ -37,7 +37,7 @@ def random_rankers(rng, tree, features, steepness):
             chosen = np.flatnonzero(rng.random(n["n_children"]) < 0.6).tolist()
             if not chosen:
                 continue
-            steps = rng.integers(-MOST_WEIGHT, MOST_WEIGHT + 1, len(chosen)).tolist()
+            steps = rng.integers(-MAX_WEIGHT, MAX_WEIGHT + 1, len(chosen)).tolist()
             row_feature.append(f)
             child += chosen
             stored += steps
@@ -324,10 +324,10 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
         np.zeros(1, np.uint32),
         np.array([2], np.uint64),
         np.array([0, 1], np.uint16),
-        np.array([-MOST_WEIGHT, -MOST_WEIGHT], np.int8),
+        np.array([-MAX_WEIGHT, -MAX_WEIGHT], np.int8),
     )
     node = tree.arrays.node.copy()
-    node["n_blocks"], node["scale"] = blocks_of_node, np.float32(30 / MOST_WEIGHT)
+    node["n_blocks"], node["scale"] = blocks_of_node, np.float32(30 / MAX_WEIGHT)
     encoded, blocks = _native.encode_labels(["a", "b"])
     arrays = ModelArrays(
         session=session.config(),

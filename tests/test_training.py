@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from qac import _native
-from qac._native import MOST_WEIGHT, ExampleArrays
+from qac._native import MAX_WEIGHT, ExampleArrays
 from qac.baselines import MostFrequent
 from qac.completer import Completer
 from qac.config import IndexConfig, PopularityConfig, RankerConfig, TrainingConfig
@@ -149,7 +149,7 @@ def test_weights_are_rounded_to_within_half_a_step():
     node_of_row = np.repeat(np.arange(tree.n_nodes), rounded.node_rows)
     scale = np.repeat(rounded.scale[node_of_row], np.diff(ends))
     assert np.abs(rounded.entry_weight * scale - exact).max() <= scale.max() / 2 * 1.001
-    assert np.abs(rounded.entry_weight).max() == MOST_WEIGHT
+    assert np.abs(rounded.entry_weight).max() == MAX_WEIGHT
 
 
 # ---- what does not matter ----

@@ -170,10 +170,10 @@ static uint32_t label_of(const completion *r, slice text)
     return qac_label_find(&r->m->strings, text.text, text.len, r->lo, r->hi);
 }
 
-/* What the composer's scores count: of a label, or of a new query (QAC_NO_ID). */
-static double composer_share(const qac_composer *c, uint32_t label)
+/* What the composer's scores count: of known queries, or of new ones. */
+static double composer_share(const qac_composer *c, bool known)
 {
-    return c->share * (label == QAC_NO_ID ? 1 : fmax(LEAST_KNOWN, 1 - c->new_query));
+    return c->share * (known ? fmax(LEAST_KNOWN, 1 - c->new_query) : 1);
 }
 
 /* Mixes the tree's answers, of which `in_tree` is the prefix's probability times the tree's share, and the composer's. */
@@ -182,7 +182,7 @@ static int mix(completion *r, double in_tree)
     const qac_composer *c = &r->m->parts.composer;
     qac_scratch *s = r->s;
     compose_scratch *cs = s->compose;
-    const double share_of_known = composer_share(c, 0);
+    const double share_of_known = composer_share(c, true);
     double probability = 0, scored = 0; /* of all that is found, by the composer alone */
     for (uint32_t i = 0; i < s->n_top; i++) {
         mixed *x = &r->list[r->n++];
@@ -208,7 +208,7 @@ static int mix(completion *r, double in_tree)
         const uint32_t label = label_of(r, text);
         if (label != QAC_NO_ID && answer_of_label(r, label))
             continue;
-        const double score = (label == QAC_NO_ID ? c->share : share_of_known) * best->score;
+        const double score = composer_share(c, label != QAC_NO_ID) * best->score;
         const double factor = r->n_asked && is_same(text, r->asked[0]) ? r->m->parts.repeat_weight : 1;
         mixed *x = &r->list[r->n++];
         *x = make_mixed(r, label, i);
@@ -276,8 +276,10 @@ static int recall(completion *r, bool composing, double unit, double in_tree, do
             memcpy(r->s->text + r->s->text_len, its.text, its.len);
             take_text(r->s, x, its.len);
             const double by_tree = label == QAC_NO_ID ? 0 : in_tree * search_label_probability(&r->q, label);
-            const double by_composer =
-                composing ? composer_share(&p->composer, label) * compose_score(r->s->compose, its.text, its.len).score : 0;
+            double by_composer = 0;
+            if (composing)
+                by_composer = composer_share(&p->composer, label != QAC_NO_ID) *
+                              compose_score(r->s->compose, its.text, its.len).score;
             set_score(x, *rest * by_tree, *rest * by_composer);
         }
         if (label == QAC_NO_ID && by_recall > x->score) { /* more recalled than composed, if composed at all */
@@ -370,7 +372,8 @@ static int correct(completion *r, const reading *readings, uint32_t n_readings, 
 
 static double part_of(double part, double whole) { return part > 0 && whole > 0 ? fmin(part / whole, 1) : 0; }
 
-/* Leaves the best k, their scores shares of all and their parts shares of their scores. Composed ones below `least` go, unless there is no other. */
+/* Leaves the best k, their scores shares of all and their parts shares of their scores. Composed ones below `least` go,
+ * unless there is no other. */
 static void choose(completion *r, uint32_t k, double least)
 {
     const double all = r->mass;

@@ -92,12 +92,6 @@ static double add_copies(compose_scratch *s, const hypothesis *h, const context 
     return weight / x->copies;
 }
 
-/* Is an association one to a word? (Of a damaged file it may not be.) */
-static bool is_new_candidate(const compose_scratch *s, uint32_t word)
-{
-    return word < s->r.c->word.words && !is_met(s, word);
-}
-
 /* Words of [lo, hi) that are associated with the last query's. Returns the sum of their weights. */
 static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
 {
@@ -111,13 +105,11 @@ static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
             const uint32_t word = r->c->association[at];
             const double weight = association_of(r->c, at);
             sum += weight;
-            if (is_new_candidate(s, word)) {
+            next_word *has = candidate_of(s, word);
+            if (!is_met(s, word))
                 add_candidate(s, (next_word){word, COMPOSE_SESSION, -1, weight, NULL});
-            } else if (word < r->c->word.words) {
-                next_word *has = candidate_of(s, word);
-                if (has && has >= s->candidates + before)
-                    has->association += weight;
-            }
+            else if (has && has >= s->candidates + before)
+                has->association += weight;
         }
     }
     for (uint32_t i = before; i < s->n_candidates; i++)

@@ -63,6 +63,36 @@ static inline uint64_t qac_hash(const char *s, size_t n, uint64_t seed)
     return h;
 }
 
+/* The first n bytes, at most eight, as a little-endian number, zeros behind them. Two loads that overlap read
+ * lengths that are no power of two. */
+static inline uint64_t load_bytes(const char *s, size_t n)
+{
+    uint64_t x = 0;
+    if (n >= 8) {
+        memcpy(&x, s, 8);
+    } else if (n >= 4) {
+        uint32_t a, b;
+        memcpy(&a, s, 4);
+        memcpy(&b, s + n - 4, 4);
+        x = a | (uint64_t)b << 8 * (n - 4);
+    } else if (n) {
+        x = (uint64_t)(uint8_t)s[0] | (uint64_t)(uint8_t)s[n / 2] << 8 * (n / 2) | (uint64_t)(uint8_t)s[n - 1] << 8 * (n - 1);
+    }
+    return x;
+}
+
+/* How many bytes two strings share at their starts. */
+static inline size_t common_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    const size_t n = a_len < b_len ? a_len : b_len;
+    for (size_t i = 0; i < n; i += 8) {
+        const uint64_t differ = load_bytes(a + i, n - i) ^ load_bytes(b + i, n - i);
+        if (differ)
+            return i + (size_t)__builtin_ctzll(differ) / 8;
+    }
+    return n;
+}
+
 /* First of a[begin..end) that is >= x, or end. Without branches but the loop's: where x stands cannot be guessed, and a
  * wrong guess costs more than the comparison. */
 static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32_t end, uint32_t x)
@@ -217,7 +247,7 @@ static inline float label_weight(const label_weights *w, uint32_t label)
 /* Where the labels that start with each two bytes begin. (A label of one byte has 0 for the other.) */
 typedef struct {
     uint32_t n;
-    uint32_t *bytes; /* [n] the first one times 256, ascending */
+    uint32_t *bytes; /* [n] first byte * 256 + second, ascending */
     uint32_t *begin; /* [n + 1] ascending; the last is the number of labels */
 } label_pairs;
 

@@ -24,6 +24,12 @@ enum {
 
 typedef enum { EXTRA_LETTER, SWAPPED_LETTERS, WRONG_LETTER, MISSING_LETTER, ERRORS } error;
 
+/* An error in, or before, the letter typed[at .. next). */
+typedef struct {
+    error kind;
+    uint32_t at, next;
+} typo;
+
 typedef struct {
     const qac_label_strings *labels;
     const label_weights *weight;
@@ -44,10 +50,10 @@ static uint32_t next_point(const char *s, uint32_t at, uint32_t len)
 }
 
 /* Of readings of equal mass the first counts: by the place of the error, then by the typed letters alone, then by labels. */
-static uint64_t order_of(error kind, uint32_t at, uint32_t lo)
+static uint64_t order_of(typo x, uint32_t lo)
 {
-    const bool by_labels = kind >= WRONG_LETTER;
-    return ((uint64_t)at << 2 | (by_labels ? WRONG_LETTER : kind)) << 33 | (uint64_t)lo << 1 | (kind == MISSING_LETTER);
+    const bool by_labels = x.kind >= WRONG_LETTER;
+    return ((uint64_t)x.at << 2 | (by_labels ? WRONG_LETTER : x.kind)) << 33 | (uint64_t)lo << 1 | (x.kind == MISSING_LETTER);
 }
 
 static bool comes_before(const reading *a, const reading *b)
@@ -55,13 +61,12 @@ static bool comes_before(const reading *a, const reading *b)
     return a->mass != b->mass ? a->mass > b->mass : a->order < b->order;
 }
 
-/* The likelihood of an error in the letter typed[at .. next). */
-static double likelihood_of(const corrector *c, error kind, uint32_t at, uint32_t next)
+static double likelihood_of(const corrector *c, typo x)
 {
-    const double factor = at == 0 ? AT_START : 1;
-    switch (kind) {
+    const double factor = x.at == 0 ? AT_START : 1;
+    switch (x.kind) {
     case EXTRA_LETTER: /* without the last letter any other may stand in its place */
-        return factor * (next == c->len ? EXTRA + WRONG : EXTRA);
+        return factor * (x.next == c->len ? EXTRA + WRONG : EXTRA);
     case SWAPPED_LETTERS:
         return factor * SWAPPED;
     case WRONG_LETTER:
@@ -71,10 +76,10 @@ static double likelihood_of(const corrector *c, error kind, uint32_t at, uint32_
     }
 }
 
-/* Notes that labels [lo, hi) start with a reading of `len` bytes, the error being in typed[at .. next). */
-static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, error kind, uint32_t at, uint32_t next)
+/* Notes that labels [lo, hi) start with a reading of `len` bytes. */
+static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, typo error)
 {
-    reading x = {lo, hi, len, likelihood_of(c, kind, at, next), 0, order_of(kind, at, lo)};
+    reading x = {lo, hi, len, likelihood_of(c, error), 0, order_of(error, lo)};
     /* Of a large range every so many labels stand for all: what it weighs decides which readings are looked at. */
     const uint32_t step = 1 + (hi - lo) / MOST_WEIGHED;
     for (uint32_t i = lo; i < hi; i += step)
@@ -92,15 +97,14 @@ static void add(corrector *c, uint32_t lo, uint32_t hi, uint32_t len, error kind
 /* ---- many labels: seeking ---- */
 
 /* Seeks the first `head` bytes of the key and then typed[from ..] among labels of [lo, hi), all before lo being smaller;
- * notes those that start with it, the error being in typed[at .. next). Returns where the search ended. */
-static label_place seek_rest(corrector *c, uint32_t head, uint32_t from, uint32_t lo, uint32_t hi, error kind, uint32_t at,
-                             uint32_t next)
+ * notes those that start with it. Returns where the search ended. */
+static label_place seek_rest(corrector *c, uint32_t head, uint32_t from, uint32_t lo, uint32_t hi, typo error)
 {
     const uint32_t len = head + c->len - from;
     memcpy(c->key + head, c->typed + from, c->len - from);
     const label_place first = qac_label_seek(c->labels, c->key, len, false, lo, hi);
     if (first.at < hi && first.shared == len)
-        add(c, first.at, qac_label_seek(c->labels, c->key, len, true, first.at, hi).at, len, kind, at, next);
+        add(c, first.at, qac_label_seek(c->labels, c->key, len, true, first.at, hi).at, len, error);
     return first;
 }
 
@@ -121,22 +125,20 @@ static uint32_t take_letter(corrector *c, const label_place *label, uint32_t at)
     return end;
 }
 
-/* The same for a letter of one byte, the first or the second of labels: [begin, end) are the pairs with the key so far. */
-static void seek_in_pairs(corrector *c, uint32_t begin, uint32_t end, uint32_t from, error kind, uint32_t at, uint32_t next)
+/* seek_rest behind a letter of one byte, the first or the second of labels: [begin, end) are the pairs with the key so far. */
+static void seek_in_pairs(corrector *c, uint32_t begin, uint32_t end, uint32_t from, typo error)
 {
     const label_pairs *pairs = &c->labels->pairs;
-    if (from == c->len)
-        return;
-    if (at == 0) {
+    if (error.at == 0) {
         const uint32_t bytes = (uint32_t)(uint8_t)c->key[0] << 8 | (uint8_t)c->typed[from];
         begin = qac_lower_bound(pairs->bytes, begin, end, bytes);
         end = begin < end && pairs->bytes[begin] == bytes ? begin + 1 : begin;
     }
     if (begin < end)
-        seek_rest(c, at + 1, from, pairs->begin[begin], pairs->begin[end], kind, at, next);
+        seek_rest(c, error.at + 1, from, pairs->begin[begin], pairs->begin[end], error);
 }
 
-/* try_letters for those of one byte that are first or second in a label. Returns the first label with another one. */
+/* try_letters for those of one byte that are first or second in a label. Returns the first label with one of several bytes. */
 static uint32_t try_pairs(corrector *c, uint32_t at, uint32_t next, uint32_t lo, uint32_t hi)
 {
     const label_pairs *pairs = &c->labels->pairs;
@@ -150,8 +152,8 @@ static uint32_t try_pairs(corrector *c, uint32_t at, uint32_t next, uint32_t lo,
         c->key[at] = (char)letter;
         if (next == at + 1 && c->key[at] == c->typed[at])
             continue;
-        seek_in_pairs(c, i, behind, at, MISSING_LETTER, at, next);
-        seek_in_pairs(c, i, behind, next, WRONG_LETTER, at, next);
+        seek_in_pairs(c, i, behind, at, (typo){MISSING_LETTER, at, next});
+        seek_in_pairs(c, i, behind, next, (typo){WRONG_LETTER, at, next});
     }
     const uint32_t others = pairs->begin[end];
     return others < lo ? lo : others < hi ? others : hi;
@@ -176,9 +178,9 @@ static void try_letters(corrector *c, uint32_t at, uint32_t next, int least, uin
         const uint32_t begin = place.at;
         for (int i = 0; i < 2 && !same && place.at < hi && place.shared >= end; i++) {
             if ((i == 0) == (order < 0))
-                place = seek_rest(c, end, at, place.at, hi, MISSING_LETTER, at, next);
+                place = seek_rest(c, end, at, place.at, hi, (typo){MISSING_LETTER, at, next});
             else if (next < c->len)
-                place = seek_rest(c, end, next, place.at, hi, WRONG_LETTER, at, next);
+                place = seek_rest(c, end, next, place.at, hi, (typo){WRONG_LETTER, at, next});
         }
         if (place.at < hi && place.shared >= end) {
             c->key[end] = (char)BEYOND;
@@ -199,11 +201,11 @@ static bool is_last_of_equals(const corrector *c, uint32_t at, uint32_t next, ui
 static void seek_readings(corrector *c, uint32_t at, uint32_t next, uint32_t behind, uint32_t lo, uint32_t hi)
 {
     if (is_last_of_equals(c, at, next, behind)) {
-        seek_rest(c, at, next, lo, hi, EXTRA_LETTER, at, next);
+        seek_rest(c, at, next, lo, hi, (typo){EXTRA_LETTER, at, next});
         if (next < c->len) {
             memcpy(c->key + at, c->typed + next, behind - next);
             memcpy(c->key + at + (behind - next), c->typed + at, next - at);
-            seek_rest(c, behind, behind, lo, hi, SWAPPED_LETTERS, at, next);
+            seek_rest(c, behind, behind, lo, hi, (typo){SWAPPED_LETTERS, at, next});
         }
     }
     const bool in_pairs = at < 2 && c->labels->pairs.n;
@@ -216,7 +218,8 @@ static void seek_readings(corrector *c, uint32_t at, uint32_t next, uint32_t beh
 
 /* The labels from `lo` on that start with a reading, as far as they are read. len: of the reading; 0: there is none. */
 typedef struct {
-    uint32_t lo, len, at, next;
+    uint32_t lo, len;
+    typo error;
 } run;
 
 /* A label that is read, and the runs that it is part of. */
@@ -227,52 +230,43 @@ typedef struct {
     run runs[ERRORS];
 } reader;
 
-static uint32_t common(const char *a, const char *b, uint32_t n)
-{
-    uint32_t i = 0;
-    while (i < n && a[i] == b[i])
-        i++;
-    return i;
-}
-
 /* Begins a run where the label's bytes from `head` on start with typed[from ..], unless it is part of it already. */
-static void match_rest(const corrector *c, reader *r, uint32_t label, error kind, uint32_t head, uint32_t from, uint32_t at,
-                       uint32_t next)
+static void match_rest(const corrector *c, reader *r, uint32_t label, uint32_t head, uint32_t from, typo error)
 {
     const uint32_t rest = c->len - from, has = r->len > head ? r->len - head : 0;
-    const uint32_t shared = common(r->text + head, c->typed + from, has < rest ? has : rest);
+    const uint32_t shared = (uint32_t)common_bytes(r->text + head, has, c->typed + from, rest);
     if (head + shared + 1 > r->looked_at)
         r->looked_at = head + shared + 1;
-    if (shared == rest && r->runs[kind].len == 0)
-        r->runs[kind] = (run){label, head + rest, at, next};
+    if (shared == rest && r->runs[error.kind].len == 0)
+        r->runs[error.kind] = (run){label, head + rest, error};
 }
 
 /* Begins the runs of readings that the label starts with. */
 static void match_label(const corrector *c, reader *r, uint32_t label)
 {
-    uint32_t at = common(r->text, c->typed, r->len < c->len ? r->len : c->len), last = c->len - 1;
+    uint32_t at = (uint32_t)common_bytes(r->text, r->len, c->typed, c->len), last = c->len - 1;
     while (at > 0 && at < c->len && !qac_starts_code_point(c->typed[at]))
         at--;
     while (last > 0 && !qac_starts_code_point(c->typed[last]))
         last--;
     r->looked_at = at + 1;
     if (at >= last)
-        match_rest(c, r, label, EXTRA_LETTER, last, c->len, last, c->len);
+        match_rest(c, r, label, last, c->len, (typo){EXTRA_LETTER, last, c->len});
     if (at >= c->len || at >= r->len)
         return;
     const uint32_t next = next_point(c->typed, at, c->len), behind = next < c->len ? next_point(c->typed, next, c->len) : next;
     const uint32_t end = next_point(r->text, at, r->len); /* of the label's letter */
     if (next < c->len && is_last_of_equals(c, at, next, behind)) {
-        match_rest(c, r, label, EXTRA_LETTER, at, next, at, next);
+        match_rest(c, r, label, at, next, (typo){EXTRA_LETTER, at, next});
         if (end - at == behind - next && memcmp(r->text + at, c->typed + next, end - at) == 0 && r->len - end >= next - at &&
             memcmp(r->text + end, c->typed + at, next - at) == 0)
-            match_rest(c, r, label, SWAPPED_LETTERS, behind, behind, at, next);
+            match_rest(c, r, label, behind, behind, (typo){SWAPPED_LETTERS, at, next});
         if (behind + 1 > r->looked_at)
             r->looked_at = behind + 1;
     }
     if (next < c->len)
-        match_rest(c, r, label, WRONG_LETTER, end, next, at, next);
-    match_rest(c, r, label, MISSING_LETTER, end, at, at, next);
+        match_rest(c, r, label, end, next, (typo){WRONG_LETTER, at, next});
+    match_rest(c, r, label, end, at, (typo){MISSING_LETTER, at, next});
 }
 
 /* Ends the runs of which a label that shares its first bytes with the one before is no part. */
@@ -281,7 +275,7 @@ static void end_runs(corrector *c, reader *r, uint32_t label, uint32_t shared)
     for (error kind = 0; kind < ERRORS; kind++) {
         run *its = &r->runs[kind];
         if (its->len > shared) {
-            add(c, its->lo, label, its->len, kind, its->at, its->next);
+            add(c, its->lo, label, its->len, its->error);
             its->len = 0;
         }
     }
@@ -292,12 +286,12 @@ static void read_labels(corrector *c, uint32_t lo, uint32_t hi)
 {
     reader r = {.looked_at = UINT32_MAX};
     label_reader labels = qac_label_reader(c->labels, lo);
-    label_place x = {.at = lo};
+    label_place x;
     while (labels.next < hi && qac_label_next(&labels, &x)) {
         uint32_t shared = (uint32_t)x.from_key;
         if (x.at % QAC_LABEL_BLOCK == 0)
-            shared = common(r.text, (const char *)x.rest, (uint32_t)(x.rest_len < r.len ? x.rest_len : r.len));
-        if (x.at > lo && shared >= r.looked_at) /* all that decides is as it was */
+            shared = (uint32_t)common_bytes(r.text, r.len, (const char *)x.rest, x.rest_len);
+        if (shared >= r.looked_at) /* all that decides is as it was */
             continue;
         const size_t room = sizeof r.text - (x.from_key < sizeof r.text ? x.from_key : sizeof r.text);
         memcpy(r.text + (sizeof r.text - room), x.rest, x.rest_len < room ? x.rest_len : room);
@@ -310,8 +304,8 @@ static void read_labels(corrector *c, uint32_t lo, uint32_t hi)
     end_runs(c, &r, labels.next, 0);
 }
 
-uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *weight, const char *typed, size_t len, uint32_t lo,
-                        uint32_t hi, reading out[CORRECT_MOST])
+uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *weight, const char *typed, size_t len,
+                        uint32_t lo, uint32_t hi, reading out[CORRECT_MOST])
 {
     uint32_t points = 0;
     for (size_t i = 0; i < len; i++)

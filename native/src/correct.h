@@ -21,7 +21,7 @@ typedef struct {
 
 /* Finds what may have been meant by `typed` instead, largest mass first; returns how many. weight: of the labels.
  * lo, hi: the labels that do start with `typed`. */
-uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *weight, const char *typed, size_t len, uint32_t lo,
-                        uint32_t hi, reading out[CORRECT_MOST]);
+uint32_t correct_prefix(const qac_label_strings *labels, const label_weights *weight, const char *typed, size_t len,
+                        uint32_t lo, uint32_t hi, reading out[CORRECT_MOST]);
 
 #endif

@@ -11,40 +11,10 @@
  */
 #include "core.h"
 
-/* The first n bytes, at most eight, as a little-endian number, zeros behind them. Two loads that overlap read what has no
- * power of two bytes. */
-static inline uint64_t load(const char *s, size_t n)
-{
-    uint64_t x = 0;
-    if (n >= 8) {
-        memcpy(&x, s, 8);
-    } else if (n >= 4) {
-        uint32_t a, b;
-        memcpy(&a, s, 4);
-        memcpy(&b, s + n - 4, 4);
-        x = a | (uint64_t)b << 8 * (n - 4);
-    } else if (n) {
-        x = (uint64_t)(uint8_t)s[0] | (uint64_t)(uint8_t)s[n / 2] << 8 * (n / 2) | (uint64_t)(uint8_t)s[n - 1] << 8 * (n - 1);
-    }
-    return x;
-}
-
-/* How many bytes two strings share at their starts. */
-static inline size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    const size_t n = a_len < b_len ? a_len : b_len;
-    for (size_t i = 0; i < n; i += 8) {
-        const uint64_t differ = load(a + i, n - i) ^ load(b + i, n - i);
-        if (differ)
-            return i + (size_t)__builtin_ctzll(differ) / 8;
-    }
-    return n;
-}
-
 uint64_t qac_labels_bound(const uint64_t *end, uint64_t n) { return n ? end[n - 1] + 10 * n : 0; }
 
 /* The first eight bytes as a number: numbers ascend as the strings do, as far as eight bytes tell. */
-static uint64_t head_of(const char *s, size_t len) { return __builtin_bswap64(load(s, len)); }
+static uint64_t head_of(const char *s, size_t len) { return __builtin_bswap64(load_bytes(s, len)); }
 
 int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t *out, qac_label_block *block,
                       uint64_t *size)
@@ -59,7 +29,7 @@ int qac_labels_encode(const char *text, const uint64_t *end, uint64_t n, uint8_t
         const size_t len = (size_t)(end[i] - begin);
         size_t shared = 0;
         if (before) {
-            shared = common(before, before_len, s, len);
+            shared = common_bytes(before, before_len, s, len);
             const bool ascends = shared < len && (shared == before_len || (uint8_t)before[shared] < (uint8_t)s[shared]);
             if (!ascends)
                 return QAC_EINVAL;
@@ -89,7 +59,7 @@ int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *
         if (i == 0)
             continue;
         const size_t len = (size_t)(end[i] - begin);
-        size_t shared = common(text + before, (size_t)(begin - before), text + begin, len);
+        size_t shared = common_bytes(text + before, (size_t)(begin - before), text + begin, len);
         while (shared > 0 && shared < len && !qac_starts_code_point(text[begin + shared]))
             shared--;
         lcp[i] = (uint32_t)shared;
@@ -153,7 +123,7 @@ int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_blo
 /* Does string s stand before the wanted bound of key? Sets *shared to how many bytes they share. */
 static inline bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_len, bool upper, size_t *shared)
 {
-    *shared = common((const char *)s, len, key, key_len);
+    *shared = common_bytes((const char *)s, len, key, key_len);
     if (*shared == key_len)
         return upper; /* s starts with key (or is it): before the upper bound, not before the lower */
     return *shared == len || s[*shared] < (uint8_t)key[*shared];

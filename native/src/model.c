@@ -1,7 +1,8 @@
 /* model.c - opening a model: the tree and all settings are checked here, once, in linear time.
  *
  * The rest is checked where it is read: label strings (labels.c), buckets of vocabularies
- * (vocabulary.c), n-grams (ngrams.h), rows of weights (rows.c). They are the bulk of a model, and a request reads only a few of them.
+ * (vocabulary.c), n-grams (ngrams.h), rows of weights (rows.c). They are the bulk of a model, and a request reads only a
+ * few of them.
  */
 #include <math.h>
 
@@ -152,8 +153,6 @@ void qac_scratch_free(qac_scratch *s)
 int qac_prefix_range(const qac_model *m, const char *prefix, size_t len, uint32_t *lo, uint32_t *hi)
 {
     qac_label_range(&m->strings, prefix, len, lo, hi);
-    if (*hi < *lo) /* only in a damaged file */
-        *hi = *lo;
     return QAC_OK;
 }
 

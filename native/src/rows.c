@@ -46,7 +46,7 @@ static void put(bit_writer *w, uint64_t x, uint32_t n)
 static uint32_t low_bits_for(uint32_t n, uint32_t largest)
 {
     uint32_t bits = 0;
-    while ((largest >> bits) + n > HIGH)
+    while (largest >> bits > HIGH - n)
         bits++;
     return bits;
 }
@@ -54,12 +54,14 @@ static uint32_t low_bits_for(uint32_t n, uint32_t largest)
 static bool is_sound(const uint32_t *feature, const uint64_t *end, uint32_t n, uint64_t entry, const uint16_t *child,
                      const int8_t *weight, uint32_t n_children)
 {
+    if (n_children > UINT16_MAX + 1u) /* children are numbers of 16 bits */
+        return false;
     for (uint32_t i = 0; i < n; entry = end[i++]) {
         if (end[i] <= entry || (i && feature[i] <= feature[i - 1]))
             return false;
         for (uint64_t j = entry; j < end[i]; j++)
-            if (child[j] >= n_children || (j > entry && child[j] <= child[j - 1]) || weight[j] < -QAC_MOST_WEIGHT ||
-                weight[j] > QAC_MOST_WEIGHT)
+            if (child[j] >= n_children || (j > entry && child[j] <= child[j - 1]) || weight[j] < -QAC_MAX_WEIGHT ||
+                weight[j] > QAC_MAX_WEIGHT)
                 return false;
     }
     return true;
@@ -87,7 +89,7 @@ static void put_block(bit_writer *w, const uint32_t *feature, const uint64_t *en
             put(w, j + 1 == end[i], 1);
     for (uint64_t j = entry; j < end[n - 1]; j++) {
         put(w, child[j], bits_of_child);
-        put(w, (uint64_t)(weight[j] + QAC_MOST_WEIGHT), QAC_WEIGHT_BITS);
+        put(w, (uint64_t)(weight[j] + QAC_MAX_WEIGHT), QAC_WEIGHT_BITS);
     }
     put(w, 0, (uint32_t)(-w->bits & 7));
 }
@@ -178,8 +180,8 @@ static uint32_t find_row(const row_walk *w, uint32_t difference)
     return w->n_rows;
 }
 
-/* The place of the nth last entry of a row from entry `at` on, n >= 1; n_entries: there is none. */
-static uint64_t find_last(const row_walk *w, uint64_t at, uint32_t n)
+/* The place of the nth entry, n >= 1, of those from `at` on that are their row's last; n_entries: there is none. */
+static uint64_t select_last(const row_walk *w, uint64_t at, uint32_t n)
 {
     enum { STEP = 56 };
     for (; at < w->n_entries; at += STEP) {
@@ -208,8 +210,8 @@ uint32_t row_seek(row_walk *w, uint32_t feature)
     w->at = row;
     if (w->n_entries == w->n_rows)
         return 1;
-    w->at = row ? find_last(w, 0, row) + 1 : 0;
-    const uint64_t last = find_last(w, w->at, 1);
+    w->at = row ? select_last(w, 0, row) + 1 : 0;
+    const uint64_t last = select_last(w, w->at, 1);
     return last < w->n_entries ? (uint32_t)(last + 1 - w->at) : 0;
 }
 
@@ -217,12 +219,12 @@ uint32_t row_seek(row_walk *w, uint32_t feature)
 
 static bool check_row(row_walk *w, uint32_t n_children)
 {
-    const uint64_t last = find_last(w, w->at, 1);
+    const uint64_t last = select_last(w, w->at, 1);
     if (last >= w->n_entries)
         return false;
     for (uint32_t before = QAC_NO_ID; w->at <= last;) {
         const row_entry e = row_read(w);
-        if (e.child >= n_children || (before != QAC_NO_ID && e.child <= before) || e.weight > QAC_MOST_WEIGHT)
+        if (e.child >= n_children || (before != QAC_NO_ID && e.child <= before) || e.weight > QAC_MAX_WEIGHT)
             return false;
         before = e.child;
     }
@@ -272,7 +274,8 @@ int qac_rows_check(const qac_rows *rows, const qac_tree *tree, uint32_t features
         if (node->block != block || node->n_blocks > rows->blocks - block)
             return QAC_ECORRUPT;
         for (; block < (uint64_t)node->block + node->n_blocks; block++) {
-            if (!check_block(&w, (uint32_t)block, node, features, &before))
+            const bool is_last = block + 1 == (uint64_t)node->block + node->n_blocks;
+            if (!check_block(&w, (uint32_t)block, node, features, &before) || (!is_last && w.n_rows != QAC_BLOCK_ROWS))
                 return QAC_ECORRUPT;
             *entries += w.n_entries;
         }

@@ -55,7 +55,7 @@ static inline row_entry row_read(row_walk *w)
     const uint32_t size = w->child_bits + QAC_WEIGHT_BITS;
     const uint64_t x = bits_at(w->p, w->entries_at + w->at++ * size);
     const uint32_t weight = (uint32_t)lowest(x >> w->child_bits, QAC_WEIGHT_BITS);
-    return (row_entry){(uint32_t)lowest(x, w->child_bits), (int32_t)weight - QAC_MOST_WEIGHT};
+    return (row_entry){(uint32_t)lowest(x, w->child_bits), (int32_t)weight - QAC_MAX_WEIGHT};
 }
 
 #endif

@@ -598,8 +598,8 @@ static uint32_t pushes_of(const qac_parts *p, const qac_scratch *s, const qac_no
 }
 
 int qac_explain(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
-                size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features, qac_step *steps,
-                uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
+                size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features,
+                qac_step *steps, uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes)
 {
     const qac_parts *p = &m->parts;
     const qac_tree *t = &p->tree;

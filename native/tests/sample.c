@@ -99,7 +99,7 @@ sample make_sample(void)
     add_lengths(&s, labels, 8);
     add_vocabulary(&s);
 
-    const float steps = QAC_MOST_WEIGHT;
+    const float steps = QAC_MAX_WEIGHT;
     const qac_node node[] = {
         {.mass = 255, .lo = 0, .hi = 8, .child = 0, .n_children = 2, .block = 0, .n_blocks = 1, .scale = 1 / steps},
         {.mass = 63, .lo = 0, .hi = 6, .child = 2, .n_children = 2, .block = 1, .n_blocks = 1, .scale = 2 / steps,

@@ -49,7 +49,9 @@ static int check_rows(const example *x, uint32_t features, uint64_t *entries)
  * 51 + 1 are set; the sizes are 1, 1 and 1 (rows - 1, low bits, entries - rows: 1 | 1 << 5 | 1 << 10); then, the first bit of
  * each number its lowest, 0 0 (low bits), 0 1 1 (last entries), and 9 + 6 bits an entry: 0, 30; 300, 62; 2, 34.
  * The second: bit 0, sizes 0, then 1 (last), 1 (child, in one bit), 0. At the end eight zeros. */
-static const uint8_t GOLDEN[] = {0x01, 0, 0, 0, 0, 0, 0x10, 0, 0x21, 0x04, 0x18, 0x80, 0xC7, 0xD2, 0x17, 0x20, 0x02, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x03, 0, 0, 0, 0, 0, 0, 0, 0};
+static const uint8_t GOLDEN[] = {0x01, 0, 0, 0, 0, 0, 0x10, 0, 0x21, 0x04, 0x18, 0x80, 0xC7, 0xD2, 0x17, 0x20, 0x02,
+                                 0x01, 0, 0, 0, 0, 0, 0,    0, 0,    0,    0x03, 0,    0,    0,    0,    0,    0,
+                                 0,    0};
 
 static void make_golden(example *x)
 {
@@ -89,7 +91,7 @@ static void fill(example *x)
             for (uint32_t c = random_below(x->width[i]); c < x->width[i] && entries < MOST_ENTRIES && entries - begin < chosen;
                  c += 1 + random_below(x->width[i])) {
                 x->child[entries] = (uint16_t)c;
-                x->weight[entries++] = (int8_t)((int)random_below(2 * QAC_MOST_WEIGHT + 1) - QAC_MOST_WEIGHT);
+                x->weight[entries++] = (int8_t)((int)random_below(2 * QAC_MAX_WEIGHT + 1) - QAC_MAX_WEIGHT);
             }
             if (entries == begin)
                 break;
@@ -239,6 +241,20 @@ static void test_full_check(void)
     free(right.stream);
 }
 
+/* Two nodes' blocks, taken for one's: in all but its last block a node has as many rows as go in. */
+static void test_blocks_are_filled(void)
+{
+    example x = {.node_rows = {1, 1}, .row_feature = {5, 107}, .row_end = {1, 2}, .child = {1, 0}, .weight = {7, -7},
+                 .width = {2, 2, 2, 2, 2, 2}};
+    uint64_t entries;
+    encode(&x);
+    CHECK(check_rows(&x, 108, &entries) == QAC_OK && entries == 2);
+    x.node[0].n_blocks = 2;
+    x.node[1] = x.node[2];
+    CHECK(check_rows(&x, 108, &entries) == QAC_ECORRUPT);
+    free(x.stream);
+}
+
 void test_rows(void)
 {
     test_golden();
@@ -246,4 +262,5 @@ void test_rows(void)
     test_refusals();
     test_damage_of_rows();
     test_full_check();
+    test_blocks_are_filled();
 }

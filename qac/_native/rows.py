@@ -37,7 +37,7 @@ def encode_rows(
 ) -> tuple[RowArrays, U32]:
     """Return the rows of ``qac_rankers_copy``, weights in steps of the nodes' scales, encoded; and each node's blocks.
 
-    ``node_children``: how many children each node has. Weights are from -MOST_WEIGHT to MOST_WEIGHT.
+    ``node_children``: how many children each node has. Weights are from -MAX_WEIGHT to MAX_WEIGHT.
 
     A stream beyond 2**32 - 1 bytes is returned, but cannot be read: ``block_begin`` has no room for its places.
     """
