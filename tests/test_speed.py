@@ -64,7 +64,10 @@ def test_a_run_without_libpecos(folder, tmp_path, capsys, monkeypatch):
     assert len(log["trained"]["qac"]["runs"]) == 2
     assert {"qac", "qac, native call", "qac, beam 10", "qac --no-compose", "mfq"} <= log["single"].keys()
     assert all(len(way["p99_rounds"]) == 3 for way in log["single"].values())
-    assert log["bulk"].keys() == {"qac, batch", "qac, threads 1", "qac, threads 2"}
+    assert log["bulk"].keys() == {
+        "qac, batch",
+        *(f"qac, {way} {n}" for way in ("threads", "batches on threads") for n in (1, 2)),
+    }
     by = {(row["part"], row["by"]) for row in log["parts"]}
     assert {("ranker of a node", "qac"), ("ranker of a node", "scikit-learn")} < by
     printed = capsys.readouterr()
