@@ -1,9 +1,12 @@
 """The table of systems of benchmarks/; what they are worth is measured there, not here."""
 
 import json
+import sys
 from xml.etree import ElementTree
 
+import pytest
 import scale
+import sharing
 import systems
 
 from qac.config import TrainingConfig
@@ -41,3 +44,11 @@ def test_a_size_is_measured_and_drawn(tmp_path):
     assert len(scale.table([result]).splitlines()) == 3
     picture = ElementTree.fromstring(scale.picture([result]))
     assert sum("title" in e.get("class", "") for e in picture.iter("{http://www.w3.org/2000/svg}text")) == 7
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_what_processes_share_counts_once(model_path, example_file):
+    one, three = (sharing.measure(model_path, example_file, n, 20) for n in (1, 3))
+    assert one["proportional_mb"] <= one["resident_mb"]
+    assert three["resident_mb"] > 2 * one["resident_mb"]
+    assert three["proportional_mb"] < three["resident_mb"]
