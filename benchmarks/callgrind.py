@@ -29,7 +29,7 @@ PHASES = {
     "composing": ("compose", "mixture", "ngrams"),
     "words by their characters": ("spelling",),
     "corrections": ("correct",),
-    "helpers": ("core",),
+    "shared": ("core",),
 }
 """What the files of native/src are for, headers too; a file that is not here is a phase of its own."""
 

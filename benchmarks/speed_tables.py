@@ -35,7 +35,7 @@ def ratios(result: dict[str, Any]) -> list[dict[str, Any]]:
     """
     measured = {**result["single"], **result["bulk"]}
     out = []
-    for name, figure, better, worse, asked in RATIOS:
+    for name, figure, better, worse, aim in RATIOS:
         a, b = (measured.get(way, {}) | result["trained"].get(way, {}) for way in (better, worse))
         if figure in a and figure in b:
             among = [_ratio(figure, x, y) for x, y in zip(_rounds(a, figure), _rounds(b, figure), strict=True)]
@@ -48,7 +48,7 @@ def ratios(result: dict[str, Any]) -> list[dict[str, Any]]:
                     "ratio": ratio,
                     "low": min(among, default=ratio),
                     "high": max(among, default=ratio),
-                    "asked": asked,
+                    "aim": aim,
                 }
             )
     return out
@@ -72,7 +72,7 @@ def markdown(report: dict[str, Any]) -> str:
     blocks = [
         f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gb']} GB, {machine['system']}, "
         f"Python {machine['python']}, {versions}; medians of {report['settings']['rounds']} rounds",
-        _table("log | how many times better | ratio | least–most | asked", logs, _ratio_rows),
+        _table("log | how many times better | ratio | least–most | aim", logs, _ratio_rows),
         _table("log | a request | p50, µs | p99, µs", logs, _single_rows),
         _table("log | many requests | a second", logs, _bulk_rows),
         _table(
@@ -99,7 +99,7 @@ def _ratio_rows(log: dict[str, Any]) -> list[list[str]]:
             r["name"],
             number(r["ratio"]),
             f"{number(r['low'])}–{number(r['high'])}",
-            f"≥ {r['asked']}" if r["asked"] else "-",
+            f"≥ {r['aim']}" if r["aim"] else "-",
         ]
         for r in log["ratios"]
     ]

@@ -134,7 +134,7 @@ def test_ratios_say_how_many_times_better():
             "libpecos": {"bytes": 100, "seconds": 9, "runs": [{"seconds": 8}, {"seconds": 20}]},
         },
     }
-    ratios = {r["name"]: (r["ratio"], r["low"], r["high"], r["asked"]) for r in speed_tables.ratios(result)}
+    ratios = {r["name"]: (r["ratio"], r["low"], r["high"], r["aim"]) for r in speed_tables.ratios(result)}
     assert ratios == {
         "request, p50": (50, 25, 100, 50),
         "request, p99": (40, 20, 40, 30),
