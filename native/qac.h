@@ -271,7 +271,8 @@ void qac_rankers_free(qac_rankers *r);
  *   6 bits            entries - rows, or 63: that follows, in 32 bits
  *   low bits a row    the lowest bits of f_i
  *   1 bit an entry    is it its row's last?
- *   entries           the child, in as many bits as (the node's children - 1) has; QAC_WEIGHT_BITS: weight + QAC_MAX_WEIGHT
+ *   entries           the child, in as many bits as (the node's children - 1) has; the weight, in `weight_bits`: plus the
+ *                     largest that a weight may be, 2^(weight_bits - 1) - 1
  *
  * Behind the last block are eight bytes of zeros. */
 typedef struct {
@@ -280,12 +281,13 @@ typedef struct {
     const uint32_t *block_feature; /* [blocks] feature of a block's first row, ascending within a node */
     const uint32_t *block_begin;   /* [blocks] where it begins in the stream; it ends where the next one begins */
     uint64_t blocks;
+    uint32_t weight_bits;          /* QAC_MIN_WEIGHT_BITS .. QAC_MAX_WEIGHT_BITS */
 } qac_rows;
 
 enum {
     QAC_BLOCK_ROWS = 32,
-    QAC_WEIGHT_BITS = 6,
-    QAC_MAX_WEIGHT = 31 /* and its negative the least, in steps of the node's scale */
+    QAC_MIN_WEIGHT_BITS = 2,
+    QAC_MAX_WEIGHT_BITS = 8
 };
 
 /* Bytes that the stream of so many nodes, rows and entries needs at most. */
@@ -295,9 +297,9 @@ uint64_t qac_rows_bound(uint64_t nodes, uint64_t rows, uint64_t entries);
  * has. stream: qac_rows_bound bytes; node_blocks: [nodes] number of blocks of each; block_feature, block_begin: room for one
  * per row. Sets *blocks and *size; beyond UINT32_MAX bytes, block_begin cannot name places and the result is of no use.
  * QAC_EINVAL when features do not ascend within a node, or children within a row, a row is empty, a node has more than 65,536
- * children, or a child or weight is out of range. */
+ * children, or a child, a weight or their bits are out of range. */
 int qac_rows_encode(const uint32_t *node_rows, const uint32_t *node_children, uint32_t nodes, const uint32_t *row_feature,
-                    const uint64_t *row_end, const uint16_t *child, const int8_t *weight, uint8_t *stream,
+                    const uint64_t *row_end, const uint16_t *child, const int8_t *weight, uint32_t weight_bits, uint8_t *stream,
                     uint32_t *node_blocks, uint32_t *block_feature, uint32_t *block_begin, uint64_t *blocks, uint64_t *size);
 
 /* Do the nodes' blocks follow one another, and in each node the rows' features, all below `features`, and in each row the
@@ -482,7 +484,8 @@ typedef struct {
  * not start with the prefix. */
 int qac_explain(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
                 size_t session_len, uint32_t options, uint32_t label, qac_feature *features, uint32_t *n_features,
-                qac_step *steps, uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes, uint32_t *n_pushes);
+                qac_step *steps, uint32_t max_steps, uint32_t *n_steps, qac_push *pushes, uint32_t max_pushes,
+                uint32_t *n_pushes);
 
 /* CDEF END */
 

@@ -22,6 +22,8 @@ PERSONAL_KINDS: Final[tuple[PersonalKind, ...]] = get_args(PersonalKind)
 """Kinds of personal data, in the order in which they are looked for."""
 
 MAX_CHILDREN: Final = 1 << 16
+WEIGHT_BITS: Final = (2, 8)
+"""The fewest and the most that a stored weight may take."""
 """Children of one node are numbered with 16 bits in the model."""
 
 RESAMPLES: Final = 2000
@@ -167,6 +169,8 @@ class RankerConfig:
     max_passes: int = 60
     prune: float = 0.5
     """Weights smaller than this in absolute value are left out."""
+    weight_bits: int = 6
+    """Bits that a stored weight takes: in even steps up to the largest of its node."""
     positive_cost: float = 1.0
     negative_cost: float = 1.0
     """Of hinge: factors on the losses of examples that a child followed, and of the others."""
@@ -180,6 +184,7 @@ class RankerConfig:
         _require("tolerance", self.tolerance, 0, 1)
         _require("max_passes", self.max_passes, 1, 1 << 30)
         _require("prune", self.prune, 0, math.inf)
+        _require("weight_bits", self.weight_bits, *WEIGHT_BITS)
         _require("positive_cost", self.positive_cost, 1e-6, 1e6)
         _require("negative_cost", self.negative_cost, 1e-6, 1e6)
         _require("matcher_beam", self.matcher_beam, 0, 1 << 16)

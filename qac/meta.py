@@ -35,6 +35,7 @@ class ModelMeta:
     """Version of the Unicode tables that texts were normalised by."""
     labels: int
     weights: int
+    weight_bits: int
     max_label_bytes: int
     repeat_weight: float
     recall: tuple[float, ...]

@@ -122,7 +122,7 @@ def _arrays(file: SectionFile, meta: ModelMeta) -> ModelArrays:
         member_count=member_count,
         label_text=file.array("labels.text", "<u1"),
         label_block=block,
-        rows=RowArrays(file.array("ranker.rows", "<u1"), block_feature, block_begin),
+        rows=RowArrays(file.array("ranker.rows", "<u1"), block_feature, block_begin, meta.weight_bits),
         repeat_weight=meta.repeat_weight,
         recall=_by_age(meta.recall),
         loss=meta.loss,

@@ -32,7 +32,7 @@ _PUBLISHED: Final = TrainingConfig(
     repeat_weight=1,
     recall=0,
     index=IndexConfig("kmeans", max_leaf=100, branching=2),
-    ranker=RankerConfig(loss="hinge", l2=1.0, tolerance=0.1, max_passes=100, prune=0.1),
+    ranker=RankerConfig(loss="hinge", l2=1.0, tolerance=0.1, max_passes=100, prune=0.1, weight_bits=8),
     decoding=DecodingConfig(prefix="filter", beam=10),
     composer=ComposerConfig(enabled=False),
 )

@@ -38,7 +38,7 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
     r, tree = trained.rankers, trained.tree.arrays
     children = np.ascontiguousarray(tree.node["n_children"])
     rows, node_blocks = _native.encode_rows(
-        r.node_rows, children, r.row_feature, r.row_end, r.entry_child, r.entry_weight
+        r.node_rows, children, r.row_feature, r.row_end, r.entry_child, r.entry_weight, r.weight_bits
     )
     if len(rows.stream) > _MAX_ROW_BYTES:
         raise ModelError(
@@ -58,6 +58,7 @@ def save_model(trained: TrainedModel, path: str | os.PathLike[str]) -> None:
         unicode=unicodedata.unidata_version,
         labels=len(trained.labels),
         weights=r.n_weights,
+        weight_bits=r.weight_bits,
         max_label_bytes=max(len(t.encode("utf-8")) for t in trained.labels.texts),
         repeat_weight=trained.config.repeat_weight,
         recall=trained.recall,

@@ -77,8 +77,15 @@ def _verify_settings(model: LoadedModel, texts: list[str], require: _Require) ->
     longest = max(len(t.encode("utf-8")) for t in texts)
     require(longest == meta.max_label_bytes, "the longest query's length is not that")
     require(
-        (meta.text, meta.repeat_weight, meta.loss, meta.decoding, meta.composer is not None)
-        == (config.text, config.repeat_weight, config.ranker.loss, config.decoding, config.composer.enabled),
+        (meta.text, meta.repeat_weight, meta.loss, meta.weight_bits, meta.decoding, meta.composer is not None)
+        == (
+            config.text,
+            config.repeat_weight,
+            config.ranker.loss,
+            config.ranker.weight_bits,
+            config.decoding,
+            config.composer.enabled,
+        ),
         "a setting is not that of its training",
     )
 

@@ -40,7 +40,7 @@ class RankingExamples:
 
 @dataclass(frozen=True)
 class Rankers:
-    """All rankers of a tree, weights rounded to 6 bits: weight = ``entry_weight * scale[node]``."""
+    """All rankers of a tree, weights rounded to ``weight_bits``: weight = ``entry_weight * scale[node]``."""
 
     node_rows: npt.NDArray[np.uint32]
     scale: npt.NDArray[np.float32]
@@ -48,6 +48,7 @@ class Rankers:
     row_end: npt.NDArray[np.uint64]
     entry_child: npt.NDArray[np.uint16]
     entry_weight: npt.NDArray[np.int8]
+    weight_bits: int
     state: TrainingState
 
     @property
@@ -90,9 +91,9 @@ def train_rankers(
         ),
         threads=threads,
         watch=note,
-        **asdict(config),
+        **{name: value for name, value in asdict(config).items() if name != "weight_bits"},
     )
-    scale, quantised = _quantise(trained)
+    scale, quantised = _quantise(trained, _native.largest_weight(config.weight_bits))
     return Rankers(
         trained.node_rows,
         scale,
@@ -100,12 +101,13 @@ def train_rankers(
         trained.row_end,
         trained.entry_child,
         quantised,
+        config.weight_bits,
         final[0],
     )
 
 
-def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int8]]:
-    """Round each node's weights to 63 even steps between its largest absolute weight and its negative."""
+def _quantise(r: RankerArrays, most: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int8]]:
+    """Round each node's weights to even steps, ``most`` of them up to its largest absolute weight."""
     rows = np.concatenate([[0], np.cumsum(r.node_rows, dtype=np.int64)])
     ends = np.concatenate([[0], r.row_end]).astype(np.int64)[rows]
     scale = np.zeros(len(r.node_rows), np.float32)
@@ -119,7 +121,7 @@ def _quantise(r: RankerArrays) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.
         largest = np.zeros(last - first, np.float32)
         if filled.any():
             largest[filled] = np.maximum.reduceat(np.abs(weight), (ends[first:last] - begin)[filled])
-        scale[first:last] = largest / np.float32(_native.MAX_WEIGHT)
+        scale[first:last] = largest / np.float32(most)
         per_entry = np.repeat(scale[first:last], size)
         quotient = np.divide(weight, per_entry, out=np.zeros_like(weight), where=per_entry > 0)
         steps[begin:end] = np.rint(quotient).astype(np.int8)

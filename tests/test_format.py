@@ -13,7 +13,7 @@ import pytest
 from plain.features import hashed
 from qac.completer import Completer
 from qac.completion import MAX_K
-from qac.config import ComposerConfig, IndexConfig, TrainingConfig
+from qac.config import ComposerConfig, IndexConfig, RankerConfig, TrainingConfig
 from qac.examples import Example
 from qac.model import load_model
 from qac.saving import save_model
@@ -145,6 +145,8 @@ class Bits:
 
 def read_rankers(sections):
     """Return of each node {feature: {child: weight}}."""
+    weight_bits = json.loads(sections["meta"])["weight_bits"]
+    most = (1 << weight_bits - 1) - 1
     stream = sections["ranker.rows"]
     assert stream[-8:] == bytes(8)
     firsts = np.frombuffer(sections["ranker.block_feature"], "<u4").tolist()
@@ -163,7 +165,7 @@ def read_rankers(sections):
             places = [i for i in range(64) if unary >> i & 1]
             features = [firsts[block] + ((places[i] - i) << low) + bits.take(low) for i in range(n)]
             last = [bits.take(1) for _ in range(n + more)]
-            entries = [(bits.take(child_bits), (bits.take(6) - 31) * scale) for _ in range(n + more)]
+            entries = [(bits.take(child_bits), (bits.take(weight_bits) - most) * scale) for _ in range(n + more)]
             assert bits.left < 8
             assert bits.value == 0
             assert len(places) == sum(last) == n
@@ -222,13 +224,19 @@ def test_labels_and_words(make_model, examples):
         assert ids[place_of(word, bucket_end, key)] == i
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "trie"])  # children of a trie's nodes: many, and different numbers
-def test_rankers(tmp_path, kind):
+# Children of a trie's nodes: many, and different numbers.
+@pytest.mark.parametrize(("kind", "bits"), [("hybrid", 6), ("trie", 8)])
+def test_rankers(tmp_path, kind, bits):
     """Sessions of four words that say what word comes next, and one that all are made after."""
     rng = random.Random(1)
     words = [a + b for a in "abcdefghijklmnop" for b in "aeiou"]
     log = [Example(("all " + " ".join(rng.choices(words, k=4)),), q[:1], q) for q in rng.choices(words, k=900)]
-    trained = train(log, TrainingConfig(index=IndexConfig(kind, max_leaf=8, branching=4)), threads=1, quiet=True)
+    trained = train(
+        log,
+        TrainingConfig(index=IndexConfig(kind, max_leaf=8, branching=4), ranker=RankerConfig(weight_bits=bits)),
+        threads=1,
+        quiet=True,
+    )
     save_model(trained, tmp_path / "rankers.qac")
     r, row, entry, expected = trained.rankers, 0, 0, []
     for n, scale in zip(r.node_rows, r.scale, strict=True):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plain.tree import PlainTree
 from qac import _native
-from qac._native import CHILD_LABEL, MAX_WEIGHT, NO_ID, NODE, ModelArrays, Vocabulary
+from qac._native import CHILD_LABEL, NO_ID, NODE, ModelArrays, Vocabulary
 from qac.config import IndexConfig
 from qac.features.prefix import PrefixTfidfVectorizer
 from qac.features.session import SessionVectorizer
@@ -24,6 +24,10 @@ FACTORS = np.random.default_rng(0).uniform(0.1, 10, 256)
 """On the counts of labels of each length."""
 ALPHABETS = ("ab", "ab ", "aé日😀", "e\u0301\u0308ä", "नि\u200dम", "xyz0 ")
 NONE = Vocabulary(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint8), np.zeros(256, np.float32))
+
+
+BITS = 6
+MAX_WEIGHT = 31
 
 
 def random_rankers(rng, tree, features, steepness):
@@ -51,6 +55,7 @@ def random_rankers(rng, tree, features, steepness):
         np.array(row_end, np.uint64),
         np.array(child, np.uint16),
         np.array(stored, np.int8),
+        BITS,
     )
     node["block"] = np.cumsum(node["n_blocks"]) - node["n_blocks"]
     return replace(tree.arrays, node=node), rows, weights
@@ -325,6 +330,7 @@ def test_answers_that_are_all_pushed_far_down_still_share_out_one():
         np.array([2], np.uint64),
         np.array([0, 1], np.uint16),
         np.array([-MAX_WEIGHT, -MAX_WEIGHT], np.int8),
+        BITS,
     )
     node = tree.arrays.node.copy()
     node["n_blocks"], node["scale"] = blocks_of_node, np.float32(30 / MAX_WEIGHT)

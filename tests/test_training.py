@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from qac import _native
-from qac._native import MAX_WEIGHT, ExampleArrays
+from qac._native import ExampleArrays
 from qac.baselines import MostFrequent
 from qac.completer import Completer
 from qac.config import IndexConfig, PopularityConfig, RankerConfig, TrainingConfig
@@ -138,18 +138,19 @@ def test_losses_are_negative_log_likelihoods():
     assert states[-1].work_done == states[-1].work_total == 3  # pairs of label and session
 
 
-def test_weights_are_rounded_to_within_half_a_step():
+@pytest.mark.parametrize(("bits", "steps"), [(2, 1), (6, 31), (8, 127)])
+def test_weights_are_rounded_to_within_half_a_step(bits, steps):
     rng = np.random.default_rng(0)
     X, Y = sparse.csr_matrix(rng.random((20, 6), np.float32)), sparse.csr_matrix(rng.integers(0, 3, (9, 20)))
     tree = build_tree([f"{i}" for i in range(9)], np.ones(9), IndexConfig("kmeans", max_leaf=3, branching=3))
-    config = RankerConfig(l2=0.1, **EXACT)
+    config = RankerConfig(l2=0.1, weight_bits=bits, **EXACT)
     rounded = train_rankers(tree, RankingExamples(X, Y), config, threads=1)
     exact = [w for node in fit(tree, X, Y) for _, w in sorted(node.items())]
     ends = np.concatenate([[0], rounded.row_end]).astype(int)
     node_of_row = np.repeat(np.arange(tree.n_nodes), rounded.node_rows)
     scale = np.repeat(rounded.scale[node_of_row], np.diff(ends))
     assert np.abs(rounded.entry_weight * scale - exact).max() <= scale.max() / 2 * 1.001
-    assert np.abs(rounded.entry_weight).max() == MAX_WEIGHT
+    assert np.abs(rounded.entry_weight).max() == steps
 
 
 # ---- what does not matter ----

@@ -136,7 +136,7 @@ def scalars(a: ModelArrays) -> bytes:
         *(c.older if c else [0.0] * MAX_AGE),
         *(c.settings[s] if c else 0.0 for s in COMPOSER_SETTINGS),
     ]
-    head = struct.pack("<fIIIII", a.repeat_weight, LOSSES[a.loss], a.filters, *orders, 0)
+    head = struct.pack("<fIIIII", a.repeat_weight, LOSSES[a.loss], a.filters, *orders, a.rows.weight_bits)
     return vectorizers + head + np.array(numbers, "<f8").tobytes()
 
 

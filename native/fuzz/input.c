@@ -59,7 +59,7 @@ static void *take32(model_input *in, blocks *b, size_t item, uint32_t *n)
 typedef struct {
     qac_vectorizer session, prefix;
     float repeat_weight;
-    uint32_t loss, filters, word_order, character_order, none;
+    uint32_t loss, filters, word_order, character_order, weight_bits;
     double recall[QAC_MAX_AGE], older[QAC_MAX_AGE];
     double unknown, share, copy_start, copy_none, copy_some, copy_all, associate, least, length_discount, length_scale,
         spelling, new_query;
@@ -171,6 +171,7 @@ void read_model(model_input *in, const uint8_t *data, size_t size)
     p->member_count = fit(in, b, 8, t->n_members / QAC_MEMBER_BLOCK + 1);
     p->label_text = take(in, b, 1, &p->label_text_size);
     p->label_block = fit(in, b, sizeof *p->label_block, (t->labels + 15) / 16);
+    p->rows.weight_bits = x.weight_bits;
     p->rows.stream = take(in, b, 1, &p->rows.size);
     p->rows.block_feature = take(in, b, 4, &p->rows.blocks);
     p->rows.block_begin = fit(in, b, 4, p->rows.blocks);

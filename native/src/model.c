@@ -68,7 +68,8 @@ int qac_model_open(const qac_parts *parts, qac_model **out)
     if (!qac_vectorizer_is_valid(&parts->session) || !qac_vectorizer_is_valid(&parts->prefix) ||
         !qac_keys_are_valid(&parts->session_vocabulary.keys) || !qac_keys_are_valid(&parts->prefix_vocabulary.keys) ||
         !(parts->repeat_weight >= 0 && parts->repeat_weight <= 1) || !check_recall(parts->recall) ||
-        !check_factors(parts->length_factor) || parts->loss > QAC_LOSS_HINGE || !check_tree(parts, &max_children) ||
+        !check_factors(parts->length_factor) || parts->loss > QAC_LOSS_HINGE ||
+        parts->rows.weight_bits < QAC_MIN_WEIGHT_BITS || parts->rows.weight_bits > QAC_MAX_WEIGHT_BITS || !check_tree(parts, &max_children) ||
         !compose_check(&parts->composer))
         return QAC_ECORRUPT;
     /* The mixture needs probabilities from the tree. */

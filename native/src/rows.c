@@ -52,7 +52,7 @@ static uint32_t low_bits_for(uint32_t n, uint32_t largest)
 }
 
 static bool is_sound(const uint32_t *feature, const uint64_t *end, uint32_t n, uint64_t entry, const uint16_t *child,
-                     const int8_t *weight, uint32_t n_children)
+                     const int8_t *weight, uint32_t n_children, int32_t largest)
 {
     if (n_children > UINT16_MAX + 1u) /* children are numbers of 16 bits */
         return false;
@@ -60,8 +60,8 @@ static bool is_sound(const uint32_t *feature, const uint64_t *end, uint32_t n, u
         if (end[i] <= entry || (i && feature[i] <= feature[i - 1]))
             return false;
         for (uint64_t j = entry; j < end[i]; j++)
-            if (child[j] >= n_children || (j > entry && child[j] <= child[j - 1]) || weight[j] < -QAC_MAX_WEIGHT ||
-                weight[j] > QAC_MAX_WEIGHT)
+            if (child[j] >= n_children || (j > entry && child[j] <= child[j - 1]) || weight[j] < -largest ||
+                weight[j] > largest)
                 return false;
     }
     return true;
@@ -69,7 +69,7 @@ static bool is_sound(const uint32_t *feature, const uint64_t *end, uint32_t n, u
 
 /* Writes one block: the n rows that end at end[0..n), whose entries begin at `entry`. */
 static void put_block(bit_writer *w, const uint32_t *feature, const uint64_t *end, uint32_t n, uint64_t entry,
-                      const uint16_t *child, const int8_t *weight, uint32_t bits_of_child)
+                      const uint16_t *child, const int8_t *weight, uint32_t bits_of_child, uint32_t weight_bits)
 {
     const uint64_t more = end[n - 1] - entry - n;
     const uint32_t low = low_bits_for(n, feature[n - 1] - feature[0]);
@@ -89,27 +89,31 @@ static void put_block(bit_writer *w, const uint32_t *feature, const uint64_t *en
             put(w, j + 1 == end[i], 1);
     for (uint64_t j = entry; j < end[n - 1]; j++) {
         put(w, child[j], bits_of_child);
-        put(w, (uint64_t)(weight[j] + QAC_MAX_WEIGHT), QAC_WEIGHT_BITS);
+        put(w, (uint64_t)(weight[j] + largest_weight(weight_bits)), weight_bits);
     }
     put(w, 0, (uint32_t)(-w->bits & 7));
 }
 
 int qac_rows_encode(const uint32_t *node_rows, const uint32_t *node_children, uint32_t nodes, const uint32_t *row_feature,
-                    const uint64_t *row_end, const uint16_t *child, const int8_t *weight, uint8_t *stream,
+                    const uint64_t *row_end, const uint16_t *child, const int8_t *weight, uint32_t weight_bits, uint8_t *stream,
                     uint32_t *node_blocks, uint32_t *block_feature, uint32_t *block_begin, uint64_t *blocks, uint64_t *size)
 {
     bit_writer w = {stream, 0};
     uint64_t row = 0, entry = 0;
     *blocks = 0;
+    if (weight_bits < QAC_MIN_WEIGHT_BITS || weight_bits > QAC_MAX_WEIGHT_BITS)
+        return QAC_EINVAL;
     for (uint32_t i = 0; i < nodes; i++) {
         const uint64_t before = *blocks, rows_end = row + node_rows[i];
-        if (!is_sound(row_feature + row, row_end + row, node_rows[i], entry, child, weight, node_children[i]))
+        if (!is_sound(row_feature + row, row_end + row, node_rows[i], entry, child, weight, node_children[i],
+                      largest_weight(weight_bits)))
             return QAC_EINVAL;
         while (row < rows_end) {
             const uint32_t n = rows_end - row < QAC_BLOCK_ROWS ? (uint32_t)(rows_end - row) : QAC_BLOCK_ROWS;
             block_feature[*blocks] = row_feature[row];
             block_begin[(*blocks)++] = (uint32_t)(w.bits >> 3);
-            put_block(&w, row_feature + row, row_end + row, n, entry, child, weight, child_bits(node_children[i]));
+            put_block(&w, row_feature + row, row_end + row, n, entry, child, weight, child_bits(node_children[i]),
+                      weight_bits);
             row += n;
             entry = row_end[row - 1];
         }
@@ -124,7 +128,7 @@ int qac_rows_encode(const uint32_t *node_rows, const uint32_t *node_children, ui
 
 static uint64_t bits_of_block(const row_walk *w)
 {
-    return w->entries_at + w->n_entries * (w->child_bits + QAC_WEIGHT_BITS);
+    return w->entries_at + w->n_entries * (w->child_bits + w->weight_bits);
 }
 
 /* Opens a block; what does not fit into its bytes is not opened. */
@@ -224,7 +228,7 @@ static bool check_row(row_walk *w, uint32_t n_children)
         return false;
     for (uint32_t before = QAC_NO_ID; w->at <= last;) {
         const row_entry e = row_read(w);
-        if (e.child >= n_children || (before != QAC_NO_ID && e.child <= before) || e.weight > QAC_MAX_WEIGHT)
+        if (e.child >= n_children || (before != QAC_NO_ID && e.child <= before) || e.weight > largest_weight(w->weight_bits))
             return false;
         before = e.child;
     }

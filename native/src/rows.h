@@ -7,7 +7,7 @@
 typedef struct {
     const qac_rows *rows;
     uint32_t block, blocks_end; /* the node's blocks from the open one on */
-    uint32_t child_bits;
+    uint32_t child_bits, weight_bits;
     /* Of the open block: */
     const uint8_t *p; /* NULL: none is open yet, or it is damaged */
     uint64_t high;
@@ -38,12 +38,16 @@ static inline uint32_t child_bits(uint32_t n_children)
     return n_children > 1 ? 32 - (uint32_t)__builtin_clz(n_children - 1) : 0;
 }
 
+/* The largest weight of so many bits; its negative is the least. */
+static inline int32_t largest_weight(uint32_t bits) { return (1 << (bits - 1)) - 1; }
+
 static inline row_walk rows_of(const qac_rows *rows, const qac_node *node)
 {
     return (row_walk){.rows = rows,
                       .block = node->block,
                       .blocks_end = node->block + node->n_blocks,
-                      .child_bits = child_bits(node->n_children)};
+                      .child_bits = child_bits(node->n_children),
+                      .weight_bits = rows->weight_bits};
 }
 
 /* Goes forward to the row of `feature`; returns how many entries it has, 0 when there is none. */
@@ -52,10 +56,10 @@ uint32_t row_seek(row_walk *w, uint32_t feature);
 /* Reads the next entry of that row. Its child may be none of the node's in a damaged file. */
 static inline row_entry row_read(row_walk *w)
 {
-    const uint32_t size = w->child_bits + QAC_WEIGHT_BITS;
+    const uint32_t size = w->child_bits + w->weight_bits;
     const uint64_t x = bits_at(w->p, w->entries_at + w->at++ * size);
-    const uint32_t weight = (uint32_t)lowest(x >> w->child_bits, QAC_WEIGHT_BITS);
-    return (row_entry){(uint32_t)lowest(x, w->child_bits), (int32_t)weight - QAC_MAX_WEIGHT};
+    const uint32_t weight = (uint32_t)lowest(x >> w->child_bits, w->weight_bits);
+    return (row_entry){(uint32_t)lowest(x, w->child_bits), (int32_t)weight - largest_weight(w->weight_bits)};
 }
 
 #endif

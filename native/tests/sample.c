@@ -76,10 +76,11 @@ static void add_rows(sample *s)
     uint32_t node_blocks[NODES], block_feature[ROWS], block_begin[ROWS];
     uint64_t blocks, size;
     CHECK(qac_rows_bound(NODES, ROWS, ENTRIES) <= sizeof stream);
-    CHECK(qac_rows_encode(node_rows, children, NODES, row_feature, row_end, child, weight, stream, node_blocks, block_feature,
+    CHECK(qac_rows_encode(node_rows, children, NODES, row_feature, row_end, child, weight, 6, stream, node_blocks, block_feature,
                           block_begin, &blocks, &size) == QAC_OK);
     CHECK(blocks == 3 && node_blocks[0] == 1 && node_blocks[1] == 1 && node_blocks[2] == 1 && node_blocks[3] == 0);
     s->parts.rows = (qac_rows){.stream = keep(s, "rows", stream, size),
+                               .weight_bits = 6,
                                .size = size,
                                .block_feature = KEEP(s, block_feature),
                                .block_begin = KEEP(s, block_begin),
@@ -99,7 +100,7 @@ sample make_sample(void)
     add_lengths(&s, labels, 8);
     add_vocabulary(&s);
 
-    const float steps = QAC_MAX_WEIGHT;
+    const float steps = 31;
     const qac_node node[] = {
         {.mass = 255, .lo = 0, .hi = 8, .child = 0, .n_children = 2, .block = 0, .n_blocks = 1, .scale = 1 / steps},
         {.mass = 63, .lo = 0, .hi = 6, .child = 2, .n_children = 2, .block = 1, .n_blocks = 1, .scale = 2 / steps,
@@ -129,7 +130,7 @@ sample make_sample(void)
 
 sample make_wide_sample(uint32_t nodes, uint32_t digits)
 {
-    sample s = {.parts = {.session = VECTORIZER, .prefix = VECTORIZER, .repeat_weight = 1}};
+    sample s = {.parts = {.session = VECTORIZER, .prefix = VECTORIZER, .repeat_weight = 1, .rows.weight_bits = 6}};
     const uint32_t n = 2 * nodes;
     const size_t size = digits + 1u;
     char *text = allocate(n * size);

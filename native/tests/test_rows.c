@@ -10,6 +10,7 @@ typedef struct {
     uint64_t row_end[MOST_ROWS];
     uint16_t child[MOST_ENTRIES];
     int8_t weight[MOST_ENTRIES];
+    uint32_t weight_bits;
     uint32_t width[NODES]; /* children */
     qac_node node[NODES];
     uint32_t block_feature[MOST_ROWS], block_begin[MOST_ROWS];
@@ -26,15 +27,15 @@ static void encode(example *x)
     uint8_t *bytes = allocate(bound);
     uint32_t node_blocks[NODES], block = 0;
     uint64_t blocks, size;
-    CHECK(qac_rows_encode(x->node_rows, x->width, NODES, x->row_feature, x->row_end, x->child, x->weight, bytes, node_blocks,
-                          x->block_feature, x->block_begin, &blocks, &size) == QAC_OK);
+    CHECK(qac_rows_encode(x->node_rows, x->width, NODES, x->row_feature, x->row_end, x->child, x->weight, x->weight_bits,
+                          bytes, node_blocks,                          x->block_feature, x->block_begin, &blocks, &size) == QAC_OK);
     CHECK(size <= bound && blocks <= rows);
     for (uint32_t i = 0; i < NODES; block += node_blocks[i++])
         x->node[i] = (qac_node){.block = block, .n_blocks = node_blocks[i], .n_children = x->width[i]};
     x->stream = allocate(size);
     memcpy(x->stream, bytes, size);
     free(bytes);
-    x->rows = (qac_rows){x->stream, size, x->block_feature, x->block_begin, blocks};
+    x->rows = (qac_rows){x->stream, size, x->block_feature, x->block_begin, blocks, x->weight_bits};
 }
 
 static int check_rows(const example *x, uint32_t features, uint64_t *entries)
@@ -56,7 +57,7 @@ static const uint8_t GOLDEN[] = {0x01, 0, 0, 0, 0, 0, 0x10, 0, 0x21, 0x04, 0x18,
 static void make_golden(example *x)
 {
     *x = (example){.node_rows = {2, 0, 1}, .row_feature = {5, 107, 1000}, .row_end = {2, 3, 4}, .child = {0, 300, 2, 1},
-                   .weight = {-1, 31, 3, -31}, .width = {301, 2, 2, 2, 2, 2}};
+                   .weight = {-1, 31, 3, -31}, .weight_bits = 6, .width = {301, 2, 2, 2, 2, 2}};
     encode(x);
 }
 
@@ -79,6 +80,8 @@ static void test_golden(void)
 static void fill(example *x)
 {
     uint64_t rows = 0, entries = 0;
+    x->weight_bits = QAC_MIN_WEIGHT_BITS + random_below(QAC_MAX_WEIGHT_BITS - QAC_MIN_WEIGHT_BITS + 1);
+    const int largest = largest_weight(x->weight_bits);
     for (uint32_t i = 0; i < NODES; i++) {
         x->node_rows[i] = 0;
         x->width[i] = 1 + (random_below(4) ? random_below(40) : random_below(5000));
@@ -91,7 +94,7 @@ static void fill(example *x)
             for (uint32_t c = random_below(x->width[i]); c < x->width[i] && entries < MOST_ENTRIES && entries - begin < chosen;
                  c += 1 + random_below(x->width[i])) {
                 x->child[entries] = (uint16_t)c;
-                x->weight[entries++] = (int8_t)((int)random_below(2 * QAC_MAX_WEIGHT + 1) - QAC_MAX_WEIGHT);
+                x->weight[entries++] = (int8_t)((int)random_below(2 * (uint32_t)largest + 1) - largest);
             }
             if (entries == begin)
                 break;
@@ -166,7 +169,7 @@ static void test_refusals(void)
     CHECK(qac_rows_bound(1, 2, 3) <= sizeof stream);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK(qac_rows_encode(&node_rows, &cases[i].children, 1, cases[i].feature, cases[i].end, cases[i].child,
-                              cases[i].weight, stream, &node_blocks, feature, begin, &blocks, &size) == cases[i].status);
+                              cases[i].weight, 6, stream, &node_blocks, feature, begin, &blocks, &size) == cases[i].status);
 }
 
 /* Reads all there is; it must end, and inside the stream. */
@@ -245,7 +248,7 @@ static void test_full_check(void)
 static void test_blocks_are_filled(void)
 {
     example x = {.node_rows = {1, 1}, .row_feature = {5, 107}, .row_end = {1, 2}, .child = {1, 0}, .weight = {7, -7},
-                 .width = {2, 2, 2, 2, 2, 2}};
+                 .weight_bits = 8, .width = {2, 2, 2, 2, 2, 2}};
     uint64_t entries;
     encode(&x);
     CHECK(check_rows(&x, 108, &entries) == QAC_OK && entries == 2);

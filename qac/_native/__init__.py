@@ -19,7 +19,6 @@ from qac._native.base import (
     MAX_LABEL_BYTES,
     MAX_TERMS,
     MAX_THREADS,
-    MAX_WEIGHT,
     MEMBER_BLOCK,
     NO_ID,
     NODE,
@@ -59,7 +58,7 @@ from qac._native.features import (
     vectorize,
 )
 from qac._native.model import Feature, Model, ModelArrays, Step
-from qac._native.rows import RowArrays, count_weights, encode_rows
+from qac._native.rows import RowArrays, count_weights, encode_rows, largest_weight
 from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, encode_labels, plain_strings, word_keys
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
@@ -81,7 +80,6 @@ __all__ = [
     "MAX_SYMBOLS",
     "MAX_TERMS",
     "MAX_THREADS",
-    "MAX_WEIGHT",
     "MEMBER_BLOCK",
     "NODE",
     "NODE_CLUSTERED",
@@ -124,6 +122,7 @@ __all__ = [
     "decode_label",
     "encode_labels",
     "encode_rows",
+    "largest_weight",
     "plain_strings",
     "symbol_type",
     "symbols_in_bytes",

@@ -35,7 +35,6 @@ TERM_BIAS: Final[int] = lib.QAC_TERM_BIAS
 LOSSES: Final[dict[str, int]] = {"softmax": lib.QAC_LOSS_SOFTMAX, "hinge": lib.QAC_LOSS_HINGE}
 MAX_TERMS: Final[int] = lib.QAC_MAX_TERMS
 MEMBER_BLOCK: Final[int] = lib.QAC_MEMBER_BLOCK
-MAX_WEIGHT: Final[int] = lib.QAC_MAX_WEIGHT
 MAX_AGE: Final[int] = lib.QAC_MAX_AGE
 MAX_K: Final[int] = lib.QAC_MAX_K
 MAX_THREADS: Final[int] = lib.QAC_MAX_THREADS

@@ -19,6 +19,12 @@ class RowArrays:
     stream: U8
     block_feature: U32
     block_begin: U32
+    weight_bits: int
+
+
+def largest_weight(weight_bits: int) -> int:
+    """Return the largest weight, in steps, of so many bits."""
+    return (1 << (weight_bits - 1)) - 1
 
 
 def rows_fields(r: RowArrays) -> dict[str, Any]:
@@ -29,15 +35,23 @@ def rows_fields(r: RowArrays) -> dict[str, Any]:
         "block_feature": pointer("uint32_t[]", r.block_feature),
         "block_begin": pointer("uint32_t[]", r.block_begin),
         "blocks": len(r.block_begin),
+        "weight_bits": r.weight_bits,
     }
 
 
 def encode_rows(
-    node_rows: U32, node_children: U32, row_feature: U32, row_end: U64, entry_child: U16, entry_weight: I8
+    node_rows: U32,
+    node_children: U32,
+    row_feature: U32,
+    row_end: U64,
+    entry_child: U16,
+    entry_weight: I8,
+    weight_bits: int,
 ) -> tuple[RowArrays, U32]:
     """Return the rows of ``qac_rankers_copy``, weights in steps of the nodes' scales, encoded; and each node's blocks.
 
-    ``node_children``: how many children each node has. Weights are from -MAX_WEIGHT to MAX_WEIGHT.
+    ``node_children``: how many children each node has. ``weight_bits``: what a weight takes; it is at most
+    :func:`largest_weight` of that, and at least the negative.
 
     A stream beyond 2**32 - 1 bytes is returned, but cannot be read: ``block_begin`` has no room for its places.
     """
@@ -54,6 +68,7 @@ def encode_rows(
             pointer("uint64_t[]", row_end),
             pointer("uint16_t[]", entry_child),
             pointer("int8_t[]", entry_weight),
+            weight_bits,
             pointer("uint8_t[]", stream),
             pointer("uint32_t[]", node_blocks),
             pointer("uint32_t[]", block_feature),
@@ -63,7 +78,9 @@ def encode_rows(
         )
     )
     n = blocks[0]
-    return RowArrays(stream[: size[0]].copy(), block_feature[:n].copy(), block_begin[:n].copy()), node_blocks
+    return RowArrays(
+        stream[: size[0]].copy(), block_feature[:n].copy(), block_begin[:n].copy(), weight_bits
+    ), node_blocks
 
 
 def count_weights(rows: RowArrays, tree: TreeArrays, features: int) -> int | None:

@@ -56,7 +56,7 @@ _STOPPED: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``qac train``."""
-    from qac.config import Embedding, IndexKind, Loss
+    from qac.config import WEIGHT_BITS, Embedding, IndexKind, Loss
     from qac.presets import PRESETS
 
     width = max(map(len, PRESETS))
@@ -154,6 +154,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _setting(rankers, "--passes", "ranker.max_passes", "most passes over a node", type=whole_number(1))
     _setting(rankers, "--tolerance", "ranker.tolerance", "stop at gains below this share", type=float)
     _setting(rankers, "--prune", "ranker.prune", "leave out weights smaller than this", type=float)
+    _setting(rankers, "--weight-bits", "ranker.weight_bits", "bits of a stored weight", type=whole_number(*WEIGHT_BITS))
     _setting(
         rankers,
         "--matcher-beam",

@@ -115,7 +115,7 @@ def test_a_configuration_that_is_none(call_qac, tamper):
 
 
 def test_a_query_that_is_no_text(call_qac, tamper):
-    path = tamper(labels__text=lambda text: text.replace(b"e", b"\xff"))
+    path = tamper(labels__text=lambda text: text.replace(b"k", b"\xff"))
     done = call_qac("inspect", path, "--prefix", "n")
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
     assert f"{path} is damaged" in done.err
