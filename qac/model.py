@@ -99,7 +99,7 @@ def _arrays(file: SectionFile, meta: ModelMeta) -> ModelArrays:
         (len(block_begin), len(block_feature)),
         *((len(v.key), len(v.idf)) for v in vocabularies),
         *((len(v.bucket_end).bit_count(), 1) for v in vocabularies if len(v)),
-        *((len(v.idf_value), 256) for v in vocabularies if len(v)),
+        *((len(v.idf_value), 256) for v in vocabularies),
     )
     return ModelArrays(
         session=meta.session,
