@@ -10,7 +10,7 @@ from typing import Final
 
 Point = tuple[float, float]
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 230, 150, 52, 56, 66
+_WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 230, 150, 52, 66, 66
 _COLUMNS: Final = 3
 _COLOURS: Final = (("#0072b2", "#56b4e9"), ("#d55e00", "#e69f00"), ("#009e73", "#2fd6a3"))
 """On light, on dark ground."""
