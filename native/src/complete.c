@@ -437,7 +437,9 @@ static int answer(completion *r, uint32_t k, uint32_t options)
     }
     /* Corrections do not count against the composed: both may be what was meant. */
     const double least = c->least * r->mass;
-    const uint32_t few = popular ? 1 : FEW; /* the most popular completions are only these, if there are any */
+    /* Models have no composer where nearly nothing is new: a known query that starts so is what was meant then. The most
+     * popular completions are only these, if there are any. */
+    const uint32_t few = popular || c->word.order == 0 ? 1 : FEW;
     const bool expected = mixing && compose_expected(s->compose);
     if (!status && options & QAC_CORRECT && !r->q.hinge && r->hi - r->lo < few && unit > 0 && !expected) {
         reading readings[CORRECT_MOST];

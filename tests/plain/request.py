@@ -112,7 +112,7 @@ class PlainRequest:
         return self.rest * (self.of_tree + by_composer) + sum(self.recalled.values())
 
     def _looks_for_errors(self) -> bool:
-        few = 1 if self.tree.is_popular(self.queries) else FEW
+        few = 1 if self.tree.is_popular(self.queries) or self.model.composer is None else FEW
         if self.hinge or len(self.labels) >= few:
             return False
         if not self.composer:

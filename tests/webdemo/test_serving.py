@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from http.client import IncompleteRead
@@ -18,6 +19,7 @@ import pytest
 
 from qac.completer import Completer
 from qac.errors import InputError
+from qac.webdemo.models import POLL_SECONDS
 from qac.webdemo.serving import listen
 
 SERVERS = ["gunicorn", "waitress"]
@@ -62,7 +64,8 @@ def test_files_are_taken_up_while_it_runs(run_server, model, other_model, tmp_pa
 
     version = server.get("readyz")["model"]
     put(other_model, model)
-    wait_until(lambda: all(server.get("readyz")["model"] != version for _ in range(10)))  # all processes
+    wait_until(lambda: server.get("readyz")["model"] != version)
+    time.sleep(3 * POLL_SECONDS)  # for the other processes
 
     version = server.get("readyz")["model"]
     put(__file__, model)
