@@ -441,7 +441,9 @@ static int answer(completion *r, uint32_t k, uint32_t options)
      * popular completions are only these, if there are any. */
     const uint32_t few = popular || c->word.order == 0 ? 1 : FEW;
     const bool expected = mixing && compose_expected(s->compose);
-    if (!status && options & QAC_CORRECT && !r->q.hinge && r->hi - r->lo < few && unit > 0 && !expected) {
+    /* Corrections weigh by counts, which say nothing beside what a hinge or a search that filters found. */
+    const bool comparable = !r->q.hinge && !r->q.filters && unit > 0;
+    if (!status && options & QAC_CORRECT && comparable && r->hi - r->lo < few && !expected) {
         reading readings[CORRECT_MOST];
         const uint32_t n =
             correct_prefix(&m->strings, &r->q.label_mass, prefix.text, prefix.len, r->lo, r->hi, readings);

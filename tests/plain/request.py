@@ -113,7 +113,7 @@ class PlainRequest:
 
     def _looks_for_errors(self) -> bool:
         few = 1 if self.tree.is_popular(self.queries) or self.model.composer is None else FEW
-        if self.hinge or len(self.labels) >= few:
+        if self.hinge or self.tree.goes_everywhere(self.queries) or len(self.labels) >= few:
             return False
         if not self.composer:
             return True
@@ -134,6 +134,8 @@ class PlainRequest:
         unit = self.rest / self.total / (self.in_range or 1.0)
         if self.composer:
             unit = self.rest / self.total * (1 - self.share) * self.share / self.composer.settings["new_query"]
+        if not unit:  # the composer has all of the share
+            return {}, 0.0
         added = unit * mass_of(found, self.prefix, self.weights)
         corrected: dict[str, float] = {}
         for reading in found:
