@@ -92,7 +92,7 @@ lock: ## write anew which versions the checks use, with their hashes, for any pl
 		--no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml --output-file $(LOCK)
 
 clean: ## remove what was built; the virtual environment stays
-	rm -rf build dist native/build *.egg-info qac/_native/_core.c qac/_native/_core*.so $(INSTALLED)*
+	rm -rf build dist native/build *.egg-info qac/_native/_core.c qac/_native/_core*.so $(VENV)/.installed*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -82,6 +82,8 @@ static void spelling_negative(sample *s) { s->parts.composer.spelling = -0.1; }
 static void spelling_too_large(sample *s) { s->parts.composer.spelling = 1.1; }
 static void spelling_not_a_number(sample *s) { s->parts.composer.spelling = NAN; }
 static void length_discount_not_a_number(sample *s) { s->parts.composer.length_discount = NAN; }
+static void weights_of_one_bit(sample *s) { s->parts.rows.weight_bits = QAC_MIN_WEIGHT_BITS - 1; }
+static void weights_of_nine_bits(sample *s) { s->parts.rows.weight_bits = QAC_MAX_WEIGHT_BITS + 1; }
 static void length_scale_infinite(sample *s) { s->parts.composer.length_scale = INFINITY; }
 
 static void test_open(void)
@@ -101,7 +103,7 @@ static void test_open(void)
         share_not_a_number, new_query_never, new_query_not_a_number,
         unknown_negative, copies_too_often, copies_not_a_number, copies_less_than_never, copies_none_negative,
         older_negative, older_too_often, older_not_a_number, recalls_too_often, associates_negative, spelling_negative,
-        spelling_too_large, spelling_not_a_number, length_discount_not_a_number, length_scale_infinite,
+        spelling_too_large, spelling_not_a_number, length_discount_not_a_number, length_scale_infinite, weights_of_one_bit, weights_of_nine_bits,
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         sample s = make_composing_sample();

@@ -170,6 +170,9 @@ static void test_refusals(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK(qac_rows_encode(&node_rows, &cases[i].children, 1, cases[i].feature, cases[i].end, cases[i].child,
                               cases[i].weight, 6, stream, &node_blocks, feature, begin, &blocks, &size) == cases[i].status);
+    for (uint32_t bits = QAC_MIN_WEIGHT_BITS - 1; bits <= QAC_MAX_WEIGHT_BITS + 1; bits += QAC_MAX_WEIGHT_BITS)
+        CHECK(qac_rows_encode(&node_rows, &cases[0].children, 1, cases[0].feature, cases[0].end, cases[0].child,
+                              cases[0].weight, bits, stream, &node_blocks, feature, begin, &blocks, &size) == QAC_EINVAL);
 }
 
 /* Reads all there is; it must end, and inside the stream. */
