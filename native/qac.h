@@ -423,7 +423,7 @@ enum {
 
 typedef struct {
     uint32_t label;      /* QAC_NO_ID: composed or recalled */
-    uint32_t begin, end; /* bytes of the text buffer */
+    uint32_t begin, end; /* bytes of the text buffer; a '\n' follows */
     uint32_t source;     /* QAC_INDEX, QAC_COMPOSED, QAC_CORRECTED or QAC_RECALLED */
     uint32_t meant;      /* first bytes of the text that the prefix stands for: the prefix, or what was meant by it */
     double score;        /* P(query | session, prefix) */
@@ -435,8 +435,8 @@ typedef struct {
  * prefix: as typed, normalised; may be empty. session: earlier queries separated by '\n', oldest first; may be empty.
  * beam: 0 = best-first search, exact; else the number of nodes kept per round. answers: room for k (1..QAC_MAX_K),
  * best first; ties go to the smaller label. options: QAC_COMPOSE, QAC_CORRECT or both; with neither and without a session
- * the answers are the most frequent labels. text: text_size bytes for the answers' strings (k times the longest label or
- * QAC_MAX_COMPOSED is enough; QAC_EINVAL when not). Sets *n. Every answer but a corrected one, which stands below all
+ * the answers are the most frequent labels. text: text_size bytes for the answers' strings, each with a '\n' behind it (k
+ * times the longest label or QAC_MAX_COMPOSED, and one, is enough; QAC_EINVAL when not). Sets *n. Every answer but a corrected one, which stands below all
  * labels that do, starts with the prefix; if k labels do, k answers come back (a beam too narrow for that is widened), but
  * from models that filter (qac_parts). With the composer the best of at least 10
  * candidates of either side are mixed: the first answers are the same for any k up to 10, and may differ beyond. */

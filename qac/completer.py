@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -20,7 +19,7 @@ from qac.text import Protocol, normalize, normalize_prefix
 
 _SOURCE_NAMES: Final = np.array(SOURCES)
 # A fifth of what calling the class takes, which is written in Python.
-_completion: Final = partial(tuple.__new__, Completion)
+_new: Final = tuple.__new__
 
 
 class CompletionArrays(NamedTuple):
@@ -129,10 +128,10 @@ class Completer:
         check_k(k)
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         try:
-            found = self._native.complete(typed, self._session(prev), k, self._beam, self._options)
+            texts, rest = self._native.complete(typed, self._session(prev), k, self._beam, self._options)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
-        return list(map(_completion, found))
+        return [_new(Completion, (text, p, SOURCES[source])) for text, (source, p) in zip(texts, rest, strict=True)]
 
     def complete_batch(
         self, prefixes: Sequence[str], prevs: Sequence[str | Sequence[str]] | None = None, k: int = 10
@@ -171,7 +170,7 @@ class Completer:
                 rows = slice(at, at + len(numbers))
                 score[rows], source[rows], number[rows] = answers["score"], answers["source"], numbers
                 given = np.arange(k) < numbers[:, None]
-                text[rows][given] = _cut(texts, answers["begin"][given].tolist(), answers["end"][given].tolist())
+                text[rows][given] = texts
                 at += len(numbers)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
@@ -213,7 +212,8 @@ class Completer:
     def _session_text(self, prev: str | Sequence[str]) -> str:
         if isinstance(prev, str):
             return normalize(prev, self._protocol)
-        return "\n".join(filter(None, [normalize(q, self._protocol) for q in prev]))
+        queries = [normalize(query, self._protocol) for query in prev]
+        return queries[0] if len(queries) == 1 else "\n".join(filter(None, queries))
 
     def __len__(self) -> int:
         """Return the number of queries that it knows."""
@@ -244,14 +244,6 @@ class Completer:
             "weights": meta.weights,
             "config": dict(meta.config),
         }
-
-
-def _cut(texts: bytes, begins: list[int], ends: list[int]) -> list[str]:
-    """Return the pieces of ``texts``, places given in bytes."""
-    plain = texts.decode()
-    if len(plain) == len(texts):  # ASCII: characters are bytes
-        return [plain[i:j] for i, j in zip(begins, ends, strict=True)]
-    return [texts[i:j].decode() for i, j in zip(begins, ends, strict=True)]
 
 
 def default_model_path() -> Path:

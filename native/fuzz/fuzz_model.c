@@ -21,7 +21,8 @@ static void complete(const qac_model *m, qac_scratch *w, slice prefix, slice ses
     REQUIRE(n <= (status ? 0 : k));
     for (uint32_t i = 0; i < n; i++) {
         const qac_answer *a = &answers[i];
-        REQUIRE(a->begin == (i ? answers[i - 1].end : 0) && a->begin <= a->end && a->end <= sizeof text);
+        REQUIRE(a->begin == (i ? answers[i - 1].end + 1 : 0) && a->begin <= a->end && a->end < sizeof text);
+        REQUIRE(text[a->end] == '\n');
         REQUIRE(a->score >= 0 && a->source <= QAC_RECALLED && a->meant <= a->end - a->begin);
     }
 }

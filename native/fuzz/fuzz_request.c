@@ -3,7 +3,7 @@
 
 #include "input.h"
 
-enum { TEXT = QAC_MAX_K * QAC_MAX_COMPOSED, MOST_MODEL = 1 << 20, MOST_REQUEST = 1 << 12 };
+enum { TEXT = QAC_MAX_K * (QAC_MAX_COMPOSED + 1), MOST_MODEL = 1 << 20, MOST_REQUEST = 1 << 12 };
 
 static qac_model *model;
 static qac_scratch *scratch;

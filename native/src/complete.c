@@ -57,9 +57,8 @@ typedef struct {
 } completion;
 
 /* Best first; equal ones by their source, then in the order of labels. */
-static int by_score(const void *a, const void *b)
+static int by_score(const mixed *x, const mixed *y)
 {
-    const mixed *x = a, *y = b;
     if (x->score != y->score)
         return x->score > y->score ? -1 : 1;
     if (x->source != y->source)
@@ -67,6 +66,24 @@ static int by_score(const void *a, const void *b)
     if (x->label != y->label)
         return x->label < y->label ? -1 : 1;
     return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+/* Shell's sort with Ciura's gaps: in place, where the C library's may allocate, and quick with what is nearly sorted. */
+static void sort_by_score(mixed *list, uint32_t n)
+{
+    static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++) {
+        const uint32_t gap = gaps[g];
+        for (uint32_t i = gap; i < n; i++) {
+            if (by_score(&list[i - gap], &list[i]) <= 0)
+                continue;
+            const mixed x = list[i];
+            uint32_t at = i;
+            for (; at >= gap && by_score(&list[at - gap], &x) > 0; at -= gap)
+                list[at] = list[at - gap];
+            list[at] = x;
+        }
+    }
 }
 
 /* ---- texts of answers ---- */
@@ -112,9 +129,10 @@ static int read_label(const qac_model *m, qac_scratch *s, mixed *x)
 
 static int write_answer(qac_answer *answer, const mixed *x, slice from, char *text, size_t text_size, size_t *at)
 {
-    if (text_size - *at < from.len || *at + from.len > UINT32_MAX)
+    if (text_size - *at <= from.len || *at + from.len >= UINT32_MAX)
         return QAC_EINVAL;
     memcpy(text + *at, from.text, from.len);
+    text[*at + from.len] = '\n';
     *answer = (qac_answer){.label = x->label,
                            .begin = (uint32_t)*at,
                            .end = (uint32_t)(*at + from.len),
@@ -123,7 +141,7 @@ static int write_answer(qac_answer *answer, const mixed *x, slice from, char *te
                            .score = x->score,
                            .composed = x->by_composer,
                            .recalled = x->by_recall};
-    *at += from.len;
+    *at += from.len + 1;
     return QAC_OK;
 }
 
@@ -379,7 +397,7 @@ static void choose(completion *r, uint32_t k, double least)
     const double all = r->mass;
     uint32_t kept = 0;
     mixed *list = r->list;
-    qsort(list, r->n, sizeof *list, by_score);
+    sort_by_score(list, r->n);
     for (uint32_t i = 0; i < r->n && kept < k; i++) {
         if (list[i].source == QAC_COMPOSED && list[i].score < least && kept > 0)
             continue;
@@ -487,7 +505,7 @@ int qac_complete_batch(const qac_model *m, qac_scratch *s, const char *texts, co
                        uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n, char *text,
                        size_t text_size, uint64_t *done)
 {
-    const size_t longest = (size_t)QAC_MAX_LABEL + QAC_MAX_COMPOSED; /* more than any answer has */
+    const size_t longest = (size_t)QAC_MAX_LABEL + QAC_MAX_COMPOSED; /* more than any answer takes */
     size_t used = 0;
     for (*done = 0; *done < requests; ++*done) {
         const uint64_t i = *done, begin = i ? end[2 * i - 1] : 0, middle = end[2 * i];
@@ -502,7 +520,7 @@ int qac_complete_batch(const qac_model *m, qac_scratch *s, const char *texts, co
                                         text_size - used);
         if (status)
             return status;
-        const size_t bytes = n[i] ? its[n[i] - 1].end : 0;
+        const size_t bytes = n[i] ? its[n[i] - 1].end + (size_t)1 : 0;
         for (uint32_t a = 0; a < n[i]; a++) {
             its[a].begin += (uint32_t)used;
             its[a].end += (uint32_t)used;

@@ -17,6 +17,9 @@ static const double FEWEST = 4e-3; /* share of the prefix's probability below wh
 
 /* ---- candidates ---- */
 
+/* What the n-grams say of a candidate whom they have not been asked about. */
+static const ngram_found not_sought = {-1, QAC_NO_ID};
+
 /* A number of a round that no candidate has: the word was met, and is none. */
 enum { SEEN = COMPOSE_CANDIDATES, ROUND = COMPOSE_CANDIDATES + 1 };
 
@@ -48,24 +51,24 @@ static void add_candidate(compose_scratch *s, next_word x)
     s->candidates[s->n_candidates++] = x;
 }
 
-/* The likeliest so far among words of one source. */
+/* The likeliest so far among words of one source; its n-grams' entry, or QAC_NO_ID. */
 typedef struct {
     uint32_t word[PER_CONTEXT];
-    double p[PER_CONTEXT];
+    ngram_found found[PER_CONTEXT];
     uint32_t n;
 } likeliest;
 
-static void note(likeliest *best, uint32_t word, double p)
+static void note(likeliest *best, uint32_t word, double p, uint32_t entry)
 {
-    if (best->n == PER_CONTEXT && !(p > best->p[PER_CONTEXT - 1]))
+    if (best->n == PER_CONTEXT && !(p > best->found[PER_CONTEXT - 1].probability))
         return;
     uint32_t at = best->n < PER_CONTEXT ? best->n++ : PER_CONTEXT - 1;
-    for (; at > 0 && best->p[at - 1] < p; at--) {
+    for (; at > 0 && best->found[at - 1].probability < p; at--) {
         best->word[at] = best->word[at - 1];
-        best->p[at] = best->p[at - 1];
+        best->found[at] = best->found[at - 1];
     }
     best->word[at] = word;
-    best->p[at] = p;
+    best->found[at] = (ngram_found){p, entry};
 }
 
 static void add_likeliest(compose_scratch *s, const likeliest *best)
@@ -73,7 +76,7 @@ static void add_likeliest(compose_scratch *s, const likeliest *best)
     /* All associated words are candidates by now, unless there are too many. */
     const double association = s->most_associated > 0 ? -1 : 0;
     for (uint32_t i = 0; i < best->n; i++)
-        add_candidate(s, (next_word){best->word[i], COMPOSE_SESSION, best->p[i], association, NULL});
+        add_candidate(s, (next_word){best->word[i], COMPOSE_SESSION, best->found[i], association, NULL});
 }
 
 /* Words of the session that may be copied. Returns how much of the copying they have. */
@@ -86,7 +89,7 @@ static double add_copies(compose_scratch *s, const hypothesis *h, const context 
         const bool fits = word < r->c->word.words ? word >= lo && word < hi : starts_with(word_text(r, word), partial);
         if (!fits || h->used >> i & 1)
             continue;
-        add_candidate(s, (next_word){word, i, -1, -1, NULL});
+        add_candidate(s, (next_word){word, i, not_sought, -1, NULL});
         weight += copy_weight(r, h, i);
     }
     return weight / x->copies;
@@ -107,7 +110,7 @@ static double add_associated(compose_scratch *s, uint32_t lo, uint32_t hi)
             sum += weight;
             next_word *has = candidate_of(s, word);
             if (!is_met(s, word))
-                add_candidate(s, (next_word){word, COMPOSE_SESSION, -1, weight, NULL});
+                add_candidate(s, (next_word){word, COMPOSE_SESSION, not_sought, weight, NULL});
             else if (has && has >= s->candidates + before)
                 has->association += weight;
         }
@@ -141,13 +144,13 @@ static void find_associated(compose_scratch *s)
             if (at[i] < r->associated[i].end && words[at[i]] < next)
                 next = words[at[i]];
         }
-        note(&best, word, sum / r->n_associated);
+        note(&best, word, sum / r->n_associated, QAC_NO_ID);
         if (next <= word) /* only in a damaged file */
             break;
     }
     for (; s->n_associated < best.n; s->n_associated++)
-        s->associated[s->n_associated] =
-            (next_word){best.word[s->n_associated], COMPOSE_SESSION, -1, best.p[s->n_associated], NULL};
+        s->associated[s->n_associated] = (next_word){best.word[s->n_associated], COMPOSE_SESSION, not_sought,
+                                                     best.found[s->n_associated].probability, NULL};
 }
 
 /* The words of the largest weights, where nothing is typed. */
@@ -163,25 +166,46 @@ static void add_most_associated(compose_scratch *s)
     s->most_associated = s->n_associated < COMPOSE_ASSOCIATED ? 0 : s->associated[COMPOSE_ASSOCIATED - 1].association;
 }
 
-/* Entries [begin, end) of a context whose probabilities count times `factor`: those above `least` that no longer context
- * had are noted, and candidates among them learn their probability. */
-static void read_entries(compose_scratch *s, uint32_t begin, uint32_t end, double factor, double least, likeliest *best)
+/* Words, as bits: of each one by the end of its number, so that others may have it too. */
+typedef struct {
+    uint64_t bit[8];
+    uint32_t n;
+} word_bits;
+
+static bool may_have(const word_bits *words, uint32_t word) { return words->bit[word / 64 % 8] >> word % 64 & 1; }
+
+/* The candidates of the vocabulary that the n-grams have not been asked about. */
+static word_bits sought_words(const compose_scratch *s)
+{
+    word_bits sought = {.n = 0};
+    for (uint32_t i = 0; i < s->n_candidates; i++) {
+        const uint32_t word = s->candidates[i].word;
+        if (s->candidates[i].by_ngrams.probability >= 0 || word >= s->r.c->word.words)
+            continue;
+        sought.bit[word / 64 % 8] |= (uint64_t)1 << word % 64;
+        sought.n++;
+    }
+    return sought;
+}
+
+/* Entries [begin, end) of a context, the longest one or not, whose probabilities count times `factor`: those above `least`
+ * that no longer context had are noted, and those of candidates that are sought learn their probability. */
+static void read_entries(compose_scratch *s, uint32_t begin, uint32_t end, bool longest, double factor, double least,
+                         const word_bits *sought, likeliest *best)
 {
     const qac_ngrams *g = &s->r.c->word;
     for (uint32_t at = begin; at < end; at++) {
+        const uint32_t word = ngram_symbol(g, at);
         const double p = factor * ngram_of(g, at);
         /* What is likelier in a longer context than here has been there: below `least` there, it is here. */
-        if (!(p > least))
-            continue;
-        const uint32_t word = ngram_symbol(g, at);
-        if (word >= g->words) /* the end */
+        if ((!(p > least) && !may_have(sought, word)) || word >= g->words) /* the end */
             continue;
         next_word *has = candidate_of(s, word);
-        if (has && has->by_ngrams < 0)
-            has->by_ngrams = p;
-        if (!is_met(s, word)) {
+        if (has && has->by_ngrams.probability < 0)
+            has->by_ngrams = (ngram_found){p, at};
+        if (p > least && !is_met(s, word)) {
             s->seat[word] = s->round + SEEN;
-            note(best, word, p);
+            note(best, word, p, longest ? at : QAC_NO_ID);
         }
     }
 }
@@ -197,56 +221,55 @@ static void read_unigrams(compose_scratch *s, uint32_t lo, uint32_t hi, double f
         for (uint32_t i = 0; i < c->n_frequent && best->n < PER_CONTEXT; i++) {
             const uint32_t word = c->frequent[i];
             if (word < c->word.words && word >= lo && word < hi && !is_met(s, word))
-                note(best, word, factor * c->word.unigram[word]);
+                note(best, word, factor * c->word.unigram[word], QAC_NO_ID);
         }
         return;
     }
     for (uint32_t word = lo; word < hi; word++) {
         const double p = factor * c->word.unigram[word];
         if (p > least && !is_met(s, word))
-            note(best, word, p);
+            note(best, word, p, QAC_NO_ID);
     }
 }
 
-/* What is known of words that were not looked up: by the n-grams their probability is at most `least`, or `factor` times
- * that of shorter contexts; by_unigrams: there are no shorter ones. */
-typedef struct {
-    double least, factor;
-    bool by_unigrams;
-} not_found;
-
-static double most_likely(const compose_scratch *s, const not_found *others, uint32_t word)
-{
-    const bool known = others->by_unigrams && word < s->r.c->word.words;
-    const double p = others->factor * (known ? s->r.c->word.unigram[word] : 1);
-    return p > others->least ? p : others->least;
-}
-
 /* Words of [lo, hi) that are likelier than `least` by the n-grams. From the longest context down: what it offers is
- * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. */
-static not_found add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least,
-                               uint32_t enough)
+ * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. Candidates that there are learn
+ * their probability, unless it takes too long. Returns what is the most that any other can have. */
+static double add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least, uint32_t enough)
 {
+    enum { FEW_ENTRIES = 128 }; /* that are read for the candidates alone */
     const qac_ngrams *g = &s->r.c->word;
+    const word_bits sought = sought_words(s);
     double factor = 1;
-    for (uint32_t l = 0; l < x->words.n && factor > least; l++) {
+    bool adding = true;
+    for (uint32_t l = 0; l < x->words.n; l++) {
         likeliest best = {.n = 0};
         uint32_t begin, end;
+        adding = adding && factor > least && (l == 0 || s->n_candidates < enough);
+        if (!adding && !sought.n)
+            return factor > least ? factor : least;
         ngram_entries(g, x->words.of[l], &begin, &end);
         if (lo > 0)
             begin = ngram_seek(g, begin, end, lo);
         if (hi < g->words)
             end = ngram_seek(g, begin, end, hi);
-        read_entries(s, begin, end, factor, least, &best);
+        if (!adding && end - begin > FEW_ENTRIES)
+            return factor > least ? factor : least;
+        read_entries(s, begin, end, l == 0, factor, adding ? least : INFINITY, &sought, &best);
         add_likeliest(s, &best);
         factor *= ngram_left(g, x->words.of[l]);
-        if (s->n_candidates >= enough)
-            return (not_found){least, factor, false};
     }
-    likeliest best = {.n = 0};
-    read_unigrams(s, lo, hi, factor, least, &best);
-    add_likeliest(s, &best);
-    return (not_found){least, factor, factor > least};
+    for (uint32_t i = 0; i < s->n_candidates && sought.n; i++) {
+        next_word *its = &s->candidates[i];
+        if (its->by_ngrams.probability < 0 && its->word < g->words)
+            its->by_ngrams = (ngram_found){factor * g->unigram[its->word], NGRAM_NOWHERE};
+    }
+    if (adding && factor > least && (x->words.n == 0 || s->n_candidates < enough)) {
+        likeliest best = {.n = 0};
+        read_unigrams(s, lo, hi, factor, least, &best);
+        add_likeliest(s, &best);
+    }
+    return factor > least ? factor : least;
 }
 
 /* P(the next word is one of [lo, hi) | x) by the n-grams alone. Starts a round. */
@@ -289,7 +312,7 @@ static void add_spelled(compose_scratch *s, slice partial)
         if (has)
             has->spelled = its;
         else
-            add_candidate(s, (next_word){word, COMPOSE_SESSION, -1, -1, its});
+            add_candidate(s, (next_word){word, COMPOSE_SESSION, not_sought, -1, its});
     }
 }
 
@@ -342,31 +365,30 @@ static uint32_t pop_open(compose_scratch *s)
 }
 
 /* Continues a hypothesis by each of the candidates. first: its word is the one that is being typed. needed: probability
- * that a hypothesis must have; others: of candidates that the n-grams have not been asked about. */
-static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double needed,
-                   const not_found *others)
+ * that a hypothesis must have; most: that the n-grams can give candidates that they have not been asked about. */
+static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double needed, double most)
 {
     const request *r = &s->r;
     for (uint32_t i = 0; i < s->n_candidates; i++) {
         next_word *c = &s->candidates[i];
-        const double by_ngrams = c->by_ngrams < 0 ? most_likely(s, others, c->word) : c->by_ngrams;
+        const double by_ngrams = c->by_ngrams.probability < 0 ? most : c->by_ngrams.probability;
         const double association = c->association < 0 ? s->most_associated : c->association;
         if (!first && h->probability * mixed_probability(r, h, x, by_ngrams, c->place, association) <= needed)
             continue;
-        if (c->by_ngrams < 0)
+        if (c->by_ngrams.probability < 0)
             c->by_ngrams = ngrams_probability(r, x, c->word);
         if (c->association < 0)
             c->association = c->word < r->c->word.words ? association_weight(r, c->word) : 0;
-        double end = -1, p = mixed_probability(r, h, x, c->by_ngrams, c->place, c->association);
+        double end = -1, p = mixed_probability(r, h, x, c->by_ngrams.probability, c->place, c->association);
         if (first)
-            p = typed_probability(r, x, c->word, p, c->spelled, &end);
+            p = typed_probability(r, x, c->word, (ngram_found){p, c->by_ngrams.entry}, c->spelled, &end);
         if (!(h->probability * p > needed))
             continue;
         const uint32_t length = word_length(r, c->word) + (first ? 0 : 1);
         if (discounted(r->c, h->probability * p, h->length + length) <= to_beat(s))
             continue;
         hypothesis next = *h;
-        append(r, &next, c->word, p, end, length);
+        append(r, &next, c->word, p, end, c->by_ngrams.entry, length);
         next.added[next.n_added++] = c->word;
         next.bound = discounted(r->c, next.probability, next.length);
         push_open(s, &next);
@@ -389,14 +411,13 @@ static void begin_word(compose_scratch *s)
         r->in_range += (1 - x.end) * x.copy * add_copies(s, typed, &x, r->lo, r->hi, partial);
     if (x.associate > 0)
         r->in_range += (1 - x.end) * x.associate * add_associated(s, r->lo, r->hi);
-    const not_found others =
-        add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
+    const double most = add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
     const double new_words = by_ngrams * ngram_backoff(&c->word, &x.words) * c->unknown * r->spelled;
     if (new_words > LEAST_NEW * r->in_range)
         add_spelled(s, partial);
     r->in_range += new_words;
     s->prefix_probability = typed->probability * r->in_range;
-    follow(s, typed, &x, true, s->prefix_probability * FEWEST, &others);
+    follow(s, typed, &x, true, s->prefix_probability * FEWEST, most);
 }
 
 /* A word of which nothing is typed. h must be settled. */
@@ -413,8 +434,8 @@ static void next_words(compose_scratch *s, const hypothesis *h, const context *x
         add_copies(s, h, x, 0, words, (slice){"", 0});
     if (x->associate > 0)
         add_most_associated(s);
-    const not_found others = add_following(s, x, 0, words, needed / by_ngrams, ENOUGH);
-    follow(s, h, x, first, needed, &others);
+    const double most = add_following(s, x, 0, words, needed / by_ngrams, ENOUGH);
+    follow(s, h, x, first, needed, most);
 }
 
 static void expand_open(compose_scratch *s, uint32_t number, double least)
@@ -483,10 +504,11 @@ static void score_first(compose_scratch *s, uint32_t word)
 {
     const request *r = &s->r;
     first_word *f = &s->scored;
-    double end = -1, p = word_probability(r, &r->typed, &s->typed, word);
-    p = typed_probability(r, &s->typed, word, p, NULL, &end);
+    double end = -1;
+    const ngram_found by_words = word_probability(r, &r->typed, &s->typed, word);
+    const double p = typed_probability(r, &s->typed, word, by_words, NULL, &end);
     f->behind = r->typed;
-    append(r, &f->behind, word, p, end, 0);
+    append(r, &f->behind, word, p, end, by_words.entry, 0);
     settle(r, &f->behind);
     f->next = context_of(r, &f->behind);
     f->word = word < r->c->word.words ? word : QAC_NO_ID; /* other words are known for one text only */
@@ -519,7 +541,8 @@ composed compose_score(compose_scratch *s, const char *text, size_t len)
         }
         if (!x)
             looked_up = context_of(&s->r, &h);
-        append(&s->r, &h, number, word_probability(&s->r, &h, x ? x : &looked_up, number), -1, 0);
+        const ngram_found p = word_probability(&s->r, &h, x ? x : &looked_up, number);
+        append(&s->r, &h, number, p.probability, -1, p.entry, 0);
         settle(&s->r, &h);
         x = NULL;
     }

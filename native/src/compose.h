@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
     uint32_t word;
     uint32_t place;           /* in the session, or COMPOSE_SESSION */
-    double by_ngrams;         /* ngrams_probability; negative: not looked up */
+    ngram_found by_ngrams;    /* ngrams_probability; negative: not looked up */
     double association;       /* association_weight; negative: not looked up */
     const spelling *spelled;  /* of the word being typed, or NULL */
 } next_word;

@@ -93,16 +93,42 @@ static inline size_t common_bytes(const char *a, size_t a_len, const char *b, si
     return n;
 }
 
-/* First of a[begin..end) that is >= x, or end. Without branches but the loop's: where x stands cannot be guessed, and a
- * wrong guess costs more than the comparison. */
-static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32_t end, uint32_t x)
+/* One of many numbers of `width` bytes, 1 to 4: a constant, so that it is read at once. */
+static inline uint32_t qac_number(const uint8_t *numbers, uint32_t width, uint32_t i)
 {
-    uint32_t n = end - begin;
+    const uint8_t *const at = numbers + (size_t)width * i;
+    uint32_t x = 0;
+    if (width == 3)
+        return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
+    memcpy(&x, at, width);
+    return x;
+}
+
+/* First of the numbers [begin, end), which ascend, that is >= x, or end. Where x stands cannot be guessed, and a wrong guess
+ * costs more than comparisons: halves are chosen without branches, and of the last few all are compared. */
+static inline uint32_t qac_number_bound(const uint8_t *numbers, uint32_t width, uint32_t begin, uint32_t end, uint32_t x)
+{
+    enum { FEW = 8 };
+    uint32_t n = end - begin, at = begin, below = 0;
     if (n == 0)
         return end;
-    for (; n > 1; n -= n / 2)
-        begin += (a[begin + n / 2 - 1] < x) * (n / 2);
-    return begin + (a[begin] < x);
+    if (n < FEW) {
+        for (uint32_t i = 0; i < FEW - 1; i++)
+            below += (i < n) & (qac_number(numbers, width, begin + (i < n ? i : 0)) < x);
+        return begin + below;
+    }
+    for (; n > FEW; n -= n / 2)
+        at = qac_number(numbers, width, at + n / 2 - 1) < x ? at + n / 2 : at;
+    if (at > end - FEW) /* those before `at` are below x too */
+        at = end - FEW;
+    for (uint32_t i = 0; i < FEW; i++)
+        below += qac_number(numbers, width, at + i) < x;
+    return at + below;
+}
+
+static inline uint32_t qac_lower_bound(const uint32_t *a, uint32_t begin, uint32_t end, uint32_t x)
+{
+    return qac_number_bound((const uint8_t *)a, sizeof *a, begin, end, x);
 }
 
 /* Variable-length integers: 7 bits a byte, the lowest first, high bit = more. At most QAC_MOST_VARINT bytes. */

@@ -67,68 +67,6 @@ int qac_labels_lcp(const char *text, const uint64_t *end, uint64_t n, uint32_t *
     return QAC_OK;
 }
 
-/* Walks a block from its first string. s/len hold the current one. */
-typedef struct {
-    const uint8_t *p, *end;
-    char *s;
-    uint32_t len;
-    bool first;
-} walk;
-
-static bool walk_start(const qac_label_strings *strings, uint64_t block, char *out, walk *w)
-{
-    if (strings->block[block].begin >= strings->size)
-        return false;
-    *w = (walk){strings->text + strings->block[block].begin, strings->text + strings->size, out, 0, true};
-    return true;
-}
-
-static bool walk_next(walk *w)
-{
-    uint32_t shared = 0, rest;
-    if (!w->first && !qac_get(&w->p, w->end, &shared))
-        return false;
-    if (!qac_get(&w->p, w->end, &rest) || shared > w->len || rest >= QAC_MAX_LABEL - shared ||
-        rest > (size_t)(w->end - w->p))
-        return false;
-    memcpy(w->s + shared, w->p, rest);
-    w->p += rest;
-    w->len = shared + rest;
-    w->first = false;
-    return true;
-}
-
-int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
-{
-    walk w;
-    if (i >= strings->n || !walk_start(strings, i / QAC_LABEL_BLOCK, out, &w))
-        return -1;
-    for (uint32_t step = 0; step <= i % QAC_LABEL_BLOCK; step++)
-        if (!walk_next(&w))
-            return -1;
-    return (int)w.len;
-}
-
-int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_block *block, uint32_t n, uint32_t i,
-                      char *out, size_t *len)
-{
-    const qac_label_strings all = {strings, size, block, n, {0}};
-    const int decoded = qac_label_decode(&all, i, out);
-    if (decoded < 0)
-        return QAC_ECORRUPT;
-    *len = (size_t)decoded;
-    return QAC_OK;
-}
-
-/* Does string s stand before the wanted bound of key? Sets *shared to how many bytes they share. */
-static inline bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_len, bool upper, size_t *shared)
-{
-    *shared = common_bytes((const char *)s, len, key, key_len);
-    if (*shared == key_len)
-        return upper; /* s starts with key (or is it): before the upper bound, not before the lower */
-    return *shared == len || s[*shared] < (uint8_t)key[*shared];
-}
-
 /* The first string of a block, which stands whole. Sets *p behind its length. */
 static bool block_start(const qac_label_strings *strings, uint64_t block, const uint8_t **p, uint32_t *len)
 {
@@ -150,6 +88,50 @@ static inline bool get_lengths(const uint8_t **p, const uint8_t *end, uint32_t *
         return false;
     }
     return *rest <= (size_t)(end - *p);
+}
+
+int qac_label_decode(const qac_label_strings *strings, uint32_t i, char *out)
+{
+    const uint8_t *const end = strings->text + strings->size, *rest[QAC_LABEL_BLOCK];
+    uint32_t from_before[QAC_LABEL_BLOCK] = {0}, rest_len, at = 0;
+    if (i >= strings->n || !block_start(strings, i / QAC_LABEL_BLOCK, &rest[0], &rest_len) || rest_len >= QAC_MAX_LABEL)
+        return -1;
+    uint32_t len = rest_len;
+    while (at < i % QAC_LABEL_BLOCK) {
+        const uint8_t *p = rest[at++] + rest_len;
+        if (!get_lengths(&p, end, &from_before[at], &rest_len) || from_before[at] > len ||
+            rest_len >= QAC_MAX_LABEL - from_before[at])
+            return -1;
+        rest[at] = p;
+        len = from_before[at] + rest_len;
+    }
+    /* Backwards: of each string before it only what is still missing. */
+    for (uint32_t missing = len; missing; at--)
+        if (from_before[at] < missing) {
+            memcpy(out + from_before[at], rest[at], missing - from_before[at]);
+            missing = from_before[at];
+        }
+    return (int)len;
+}
+
+int qac_labels_decode(const uint8_t *strings, uint64_t size, const qac_label_block *block, uint32_t n, uint32_t i,
+                      char *out, size_t *len)
+{
+    const qac_label_strings all = {strings, size, block, n, {0}};
+    const int decoded = qac_label_decode(&all, i, out);
+    if (decoded < 0)
+        return QAC_ECORRUPT;
+    *len = (size_t)decoded;
+    return QAC_OK;
+}
+
+/* Does string s stand before the wanted bound of key? Sets *shared to how many bytes they share. */
+static inline bool is_before(const uint8_t *s, size_t len, const char *key, size_t key_len, bool upper, size_t *shared)
+{
+    *shared = common_bytes((const char *)s, len, key, key_len);
+    if (*shared == key_len)
+        return upper; /* s starts with key (or is it): before the upper bound, not before the lower */
+    return *shared == len || s[*shared] < (uint8_t)key[*shared];
 }
 
 /* A bound that is sought. */

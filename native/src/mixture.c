@@ -104,8 +104,7 @@ void settle(const request *r, hypothesis *h)
 {
     if (h->settled)
         return;
-    const ngram_contexts before = ngram_find(&r->c->word, h->context);
-    h->context = ngram_follow(&r->c->word, &before, h->last);
+    h->context = ngram_follow(&r->c->word, h->context, h->last, h->entry);
     h->settled = true;
 }
 
@@ -161,12 +160,13 @@ double association_weight(const request *r, uint32_t word)
     return sum > 0 ? sum / r->n_associated : 0;
 }
 
-double ngrams_probability(const request *r, const context *x, uint32_t word)
+ngram_found ngrams_probability(const request *r, const context *x, uint32_t word)
 {
     const qac_composer *c = r->c;
     if (word < c->word.words)
-        return ngram_probability(&c->word, &x->words, word);
-    return ngram_backoff(&c->word, &x->words) * c->unknown * r->local[word - first_local(c)].probability;
+        return ngram_look_up(&c->word, &x->words, word);
+    const double p = ngram_backoff(&c->word, &x->words) * c->unknown * r->local[word - first_local(c)].probability;
+    return (ngram_found){p, QAC_NO_ID};
 }
 
 double mixed_probability(const request *r, const hypothesis *h, const context *x, double by_ngrams, uint32_t place,
@@ -178,20 +178,22 @@ double mixed_probability(const request *r, const hypothesis *h, const context *x
     return (1 - x->copy - x->associate) * x->scale * by_ngrams + (1 - x->end) * other;
 }
 
-double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word)
+ngram_found word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word)
 {
     const bool known = word < r->c->word.words;
-    return mixed_probability(r, h, x, ngrams_probability(r, x, word), place_in_session(r, word),
-                             known && x->associate > 0 ? association_weight(r, word) : 0);
+    const ngram_found by_ngrams = ngrams_probability(r, x, word);
+    const double p = mixed_probability(r, h, x, by_ngrams.probability, place_in_session(r, word),
+                                       known && x->associate > 0 ? association_weight(r, word) : 0);
+    return (ngram_found){p, by_ngrams.entry};
 }
 
-double typed_probability(const request *r, const context *x, uint32_t word, double by_words, const spelling *spelled,
+double typed_probability(const request *r, const context *x, uint32_t word, ngram_found by_words, const spelling *spelled,
                          double *end)
 {
     const double share = r->c->spelling;
     const size_t typed = r->prefix_len - r->head;
     if (share == 0 || typed == 0 || r->c->character.order == 0)
-        return by_words;
+        return by_words.probability;
     double by_characters;
     word_boundary behind;
     if (spelled) {
@@ -200,15 +202,15 @@ double typed_probability(const request *r, const context *x, uint32_t word, doub
     } else {
         const slice text = word_text(r, word);
         if (text.len < typed)
-            return by_words;
+            return by_words.probability;
         uint32_t context = r->behind;
         by_characters = spell(r->letters, &context, text.text + typed, text.len - typed);
         behind = spell_boundary(r->letters, context);
     }
     const qac_ngrams *g = &r->c->word;
     const double characters = share * r->in_range * by_characters;
-    const ngram_contexts next = ngram_find(g, ngram_follow(g, &x->words, word));
-    const double words = (1 - share) * by_words, all = words + characters * (behind.end + behind.space);
+    const ngram_contexts next = ngram_find(g, ngram_follow(g, x->words.n ? x->words.of[0] : QAC_NO_ID, word, by_words.entry));
+    const double words = (1 - share) * by_words.probability, all = words + characters * (behind.end + behind.space);
     if (all > 0)
         *end = (words * ngram_end(g, &next) + characters * behind.end) / all;
     return all;
@@ -235,13 +237,14 @@ double undiscounted(const qac_composer *c, double score, uint32_t length)
     return c->length_scale > 0 ? score * length_factor(c, length) / c->length_scale : 0;
 }
 
-void append(const request *r, hypothesis *h, uint32_t word, double p, double end, uint32_t length)
+void append(const request *r, hypothesis *h, uint32_t word, double p, double end, uint32_t entry, uint32_t length)
 {
     h->probability *= p;
     h->end = end;
     h->length += length;
     h->n_words++;
     h->last = word;
+    h->entry = entry;
     h->settled = false;
     const uint32_t place = place_in_session(r, word);
     if (place < COMPOSE_SESSION) {
@@ -347,7 +350,8 @@ static void read_prefix(request *r)
             const uint32_t number = word_number(r, p + word, i - word);
             const context x = context_of(r, h);
             r->all_known = r->all_known && number < r->c->word.words;
-            append(r, h, number, number == QAC_NO_ID ? 0 : word_probability(r, h, &x, number), -1, 0);
+            const ngram_found p = number == QAC_NO_ID ? (ngram_found){0, QAC_NO_ID} : word_probability(r, h, &x, number);
+            append(r, h, number, p.probability, -1, p.entry, 0);
             settle(r, h);
         }
         i++;

@@ -16,7 +16,7 @@ typedef struct {
     double bound;             /* no completion of it scores higher */
     double end;               /* P(end) where it is not the n-grams' alone; otherwise negative */
     uint32_t context;         /* of the words so far; until the hypothesis is settled, of all but the last */
-    uint32_t last;            /* word, while it is not settled */
+    uint32_t last, entry;     /* word, and what ngram_follow asks of it, while it is not settled */
     bool settled;
     uint32_t length;          /* code points */
     uint32_t used;            /* bit i: word i of the session is among its words */
@@ -109,24 +109,24 @@ static inline double association_of(const qac_composer *c, uint32_t at)
 /* Weight of a word among those that are associated with the last query's; 0: it is not. */
 double association_weight(const request *r, uint32_t word);
 
-/* P(word | h) by the n-grams alone. */
-double ngrams_probability(const request *r, const context *x, uint32_t word);
+/* P(word | h) by the n-grams alone, and the entry that says so. */
+ngram_found ngrams_probability(const request *r, const context *x, uint32_t word);
 
 /* P(word | h): by_ngrams as above; place, association: as the functions above. */
 double mixed_probability(const request *r, const hypothesis *h, const context *x, double by_ngrams, uint32_t place,
                          double association);
 
-/* The same, all looked up. */
-double word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word);
+/* The same, all looked up; with the n-grams' entry. */
+ngram_found word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word);
 
-/* The same where the word, to which words give the probability `by_words`, is the one being typed: characters have a say
- * too. Sets what they make of P(end | h, word), or leaves *end. Needs r->in_range. spelled: the word, if it was spelled
+/* The same where the word is the one being typed, to which words give the probability `by_words` by that entry: characters
+ * have a say too. Sets what they make of P(end | h, word), or leaves *end. Needs r->in_range. spelled: the word, if it was spelled
  * already; or NULL. */
-double typed_probability(const request *r, const context *x, uint32_t word, double by_words, const spelling *spelled,
+double typed_probability(const request *r, const context *x, uint32_t word, ngram_found by_words, const spelling *spelled,
                          double *end);
 
-/* h with one more word, of probability p and `length` code points; it is not settled. end: as in hypothesis. */
-void append(const request *r, hypothesis *h, uint32_t word, double p, double end, uint32_t length);
+/* h with one more word, of probability p and `length` code points; it is not settled. end, entry: as in hypothesis. */
+void append(const request *r, hypothesis *h, uint32_t word, double p, double end, uint32_t entry, uint32_t length);
 
 /* A query's probability, its length taken into account. */
 double discounted(const qac_composer *c, double probability, uint32_t length);

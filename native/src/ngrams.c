@@ -5,31 +5,20 @@
  */
 #include "ngrams.h"
 
-/* As qac_lower_bound, of symbols of a constant width. */
-static inline uint32_t lower_bound(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
-{
-    uint32_t n = end - begin;
-    if (n == 0)
-        return end;
-    for (; n > 1; n -= n / 2)
-        begin += (ngram_read_symbol(next, width, begin + n / 2 - 1) < symbol) * (n / 2);
-    return begin + (ngram_read_symbol(next, width, begin) < symbol);
-}
-
 /* The entry of [begin, end) that has the symbol, or QAC_NO_ID; width: as above. */
 static inline uint32_t find(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
 {
-    const uint32_t at = lower_bound(next, width, begin, end, symbol);
-    return at < end && ngram_read_symbol(next, width, at) == symbol ? at : QAC_NO_ID;
+    const uint32_t at = qac_number_bound(next, width, begin, end, symbol);
+    return at < end && qac_number(next, width, at) == symbol ? at : QAC_NO_ID;
 }
 
 uint32_t ngram_seek(const qac_ngrams *g, uint32_t begin, uint32_t end, uint32_t symbol)
 {
     if (g->symbol_bytes == 1)
-        return lower_bound(g->next, 1, begin, end, symbol);
+        return qac_number_bound(g->next, 1, begin, end, symbol);
     if (g->symbol_bytes == 2)
-        return lower_bound(g->next, 2, begin, end, symbol);
-    return lower_bound(g->next, 3, begin, end, symbol);
+        return qac_number_bound(g->next, 2, begin, end, symbol);
+    return qac_number_bound(g->next, 3, begin, end, symbol);
 }
 
 /* The node without its first symbol, or QAC_NO_ID. context < contexts. */
@@ -72,16 +61,16 @@ static inline bool is_context(const qac_ngrams *g, uint32_t entry)
 
 static inline double unigram(const qac_ngrams *g, uint32_t symbol) { return symbol <= g->words ? g->unigram[symbol] : 0; }
 
-double ngram_probability(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol)
+ngram_found ngram_look_up(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol)
 {
     double factor = 1;
     for (uint32_t i = 0; i < contexts->n; i++) {
         const uint32_t at = entry_of(g, contexts->of[i], symbol);
         if (at != QAC_NO_ID)
-            return factor * ngram_of(g, at);
+            return (ngram_found){factor * ngram_of(g, at), at};
         factor *= ngram_left(g, contexts->of[i]);
     }
-    return factor * unigram(g, symbol);
+    return (ngram_found){factor * unigram(g, symbol), NGRAM_NOWHERE};
 }
 
 double ngram_end(const qac_ngrams *g, const ngram_contexts *contexts)
@@ -97,10 +86,16 @@ double ngram_end(const qac_ngrams *g, const ngram_contexts *contexts)
     return factor * unigram(g, g->words);
 }
 
-uint32_t ngram_follow(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol)
+uint32_t ngram_follow(const qac_ngrams *g, uint32_t context, uint32_t symbol, uint32_t entry)
 {
-    for (uint32_t i = 0; i < contexts->n; i++) {
-        const uint32_t at = entry_of(g, contexts->of[i], symbol);
+    if (is_context(g, entry))
+        return entry + g->words + 2;
+    if (entry == NGRAM_NOWHERE)
+        return alone(g, symbol);
+    const ngram_contexts contexts = ngram_find(g, context);
+    /* An entry that is none is of the longest n-grams. */
+    for (uint32_t i = entry == QAC_NO_ID ? 0 : 1; i < contexts.n; i++) {
+        const uint32_t at = entry_of(g, contexts.of[i], symbol);
         if (is_context(g, at))
             return at + g->words + 2;
     }

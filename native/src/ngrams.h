@@ -17,14 +17,22 @@ typedef struct {
 
 ngram_contexts ngram_find(const qac_ngrams *g, uint32_t context);
 
+/* What is known of a symbol. entry: of the longest context that has it. */
+typedef struct {
+    double probability;
+    uint32_t entry; /* or NGRAM_NOWHERE, or QAC_NO_ID: not known */
+} ngram_found;
+
+enum { NGRAM_NOWHERE = QAC_CHILD_LABEL }; /* more than entries are numbered */
+
 /* P(symbol | contexts). symbol: a word or the end; anything else has none. */
-double ngram_probability(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol);
+ngram_found ngram_look_up(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol);
 
 /* P(end | contexts). */
 double ngram_end(const qac_ngrams *g, const ngram_contexts *contexts);
 
-/* The context after one more symbol. */
-uint32_t ngram_follow(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol);
+/* The context after one more symbol. entry: as in ngram_found. */
+uint32_t ngram_follow(const qac_ngrams *g, uint32_t context, uint32_t symbol, uint32_t entry);
 
 /* P(symbol | *context); moves the context on. */
 double ngram_step(const qac_ngrams *g, uint32_t *context, uint32_t symbol);
@@ -41,28 +49,16 @@ static inline void ngram_entries(const qac_ngrams *g, uint32_t context, uint32_t
         *begin = *end = 0;
 }
 
-/* One of many symbols of `width` bytes, 1 to 3: a constant, so that it is read at once. */
-static inline uint32_t ngram_read_symbol(const uint8_t *symbols, uint32_t width, uint32_t i)
-{
-    const uint8_t *const at = symbols + (size_t)width * i;
-    uint32_t symbol = at[0];
-    if (width > 1)
-        symbol |= (uint32_t)at[1] << 8;
-    if (width > 2)
-        symbol |= (uint32_t)at[2] << 16;
-    return symbol;
-}
-
 /* Last symbol of an entry; in a damaged file it may be any number. */
 static inline uint32_t ngram_symbol(const qac_ngrams *g, uint32_t entry)
 {
     switch (g->symbol_bytes) {
     case 1:
-        return ngram_read_symbol(g->next, 1, entry);
+        return qac_number(g->next, 1, entry);
     case 2:
-        return ngram_read_symbol(g->next, 2, entry);
+        return qac_number(g->next, 2, entry);
     default:
-        return ngram_read_symbol(g->next, 3, entry);
+        return qac_number(g->next, 3, entry);
     }
 }
 

@@ -62,7 +62,7 @@ word_boundary spell_boundary(const characters *c, uint32_t context)
     const ngram_contexts contexts = ngram_find(c->model, context);
     return (word_boundary){
         .end = ngram_end(c->model, &contexts),
-        .space = c->space < c->model->words ? ngram_probability(c->model, &contexts, c->space) : 0,
+        .space = c->space < c->model->words ? ngram_look_up(c->model, &contexts, c->space).probability : 0,
     };
 }
 
@@ -139,7 +139,7 @@ static void spell_on(speller *s, const characters *c, const spelling *from)
                 continue;
             memcpy(to->text, from->text, from->len);
             to->len = from->len + put_code_point(to->text + from->len, c->alphabet[symbol]);
-            to->context = ngram_follow(g, &contexts, symbol);
+            to->context = ngram_follow(g, from->context, symbol, l == 0 ? at : QAC_NO_ID);
         }
     }
 }

@@ -213,7 +213,7 @@ static int complete_long(bool batch)
         char *text = allocate(TEXT);
         status = batch ? qac_complete_batch(m, w, "00", end, 2, K, 0, 0, answers, n, text, TEXT, &done)
                        : qac_complete(m, w, "", 0, "", 0, K, 0, 0, answers, n, text, TEXT);
-        CHECK(status ? n[0] == 0 : n[0] == K && answers[K - 1].end == K * DIGITS && done);
+        CHECK(status ? n[0] == 0 : n[0] == K && answers[K - 1].end == K * (DIGITS + 1) - 1 && done);
         stop_failing(); /* and it can be asked again */
         CHECK(qac_complete(m, w, "", 0, "", 0, K, 0, 0, answers, n, text, TEXT) == QAC_OK && n[0] == K);
         free(text);

@@ -368,7 +368,7 @@ static void check_typed(const qac_composer *c, compose_scratch *s, const char *p
         const double ends = plain_typed(c, &q, &query, true), goes_on = plain_typed(c, &q, &query, false);
         const uint32_t word = word_number(&s->r, words->word[i], strlen(words->word[i]));
         double end = -1;
-        const double by_words = word_probability(&s->r, &s->r.typed, &x, word);
+        const ngram_found by_words = word_probability(&s->r, &s->r.typed, &x, word);
         CHECK(near(typed_probability(&s->r, &x, word, by_words, NULL, &end), ends + goes_on));
         CHECK(c->spelling > 0 ? near(end, ends / (ends + goes_on)) : end == -1);
         sum += ends + goes_on;

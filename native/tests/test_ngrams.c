@@ -18,15 +18,17 @@ static void check_context(const qac_ngrams *g, const sample_ngrams *plain, uint3
     for (uint32_t symbol = 0; symbol <= g->words; symbol++) {
         const double p = sample_probability(plain, before, n, symbol);
         uint32_t next = context;
-        CHECK(near(ngram_probability(g, &contexts, symbol), p));
+        const ngram_found found = ngram_look_up(g, &contexts, symbol);
+        CHECK(near(found.probability, p));
         CHECK(near(ngram_step(g, &next, symbol), p));
-        CHECK(next == ngram_follow(g, &contexts, symbol));
+        CHECK(next == ngram_follow(g, context, symbol, found.entry));
+        CHECK(next == ngram_follow(g, context, symbol, QAC_NO_ID));
         sum += p;
     }
     CHECK(near(sum, 1));
     uint32_t nowhere = context;
     CHECK(ngram_step(g, &nowhere, g->words + 2) == 0 && nowhere == QAC_NO_ID);
-    CHECK(ngram_follow(g, &contexts, QAC_NO_ID) == QAC_NO_ID);
+    CHECK(ngram_follow(g, context, QAC_NO_ID, QAC_NO_ID) == QAC_NO_ID);
 }
 
 /* Every sequence of up to LONGEST symbols, one of them outside the model. */
@@ -111,7 +113,7 @@ static void test_many_words(void)
     for (uint32_t symbol = 0; symbol <= WORDS; symbol++) {
         CHECK(ngram_seek(&g, 0, ENTRIES, symbol) == at);
         const bool follows = at < ENTRIES && after[at] == symbol;
-        CHECK(ngram_probability(&g, &first, symbol) == (follows ? value[at] : 0.5 * 0x1p-21));
+        CHECK(ngram_look_up(&g, &first, symbol).probability == (follows ? value[at] : 0.5 * 0x1p-21));
         at += follows;
     }
     CHECK(at == ENTRIES && ngram_seek(&g, 0, ENTRIES, WORDS + 1) == ENTRIES);

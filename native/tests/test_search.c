@@ -196,8 +196,9 @@ static void test_refusals(opened *o)
     CHECK(qac_complete(o->m, o->w, "", 0, "", 0, 0, 0, 1, answers, &n, text, sizeof text) == QAC_EINVAL);
     CHECK(qac_complete(o->m, o->w, "", 0, "", 0, QAC_MAX_K + 1, 0, 1, answers, &n, text, sizeof text) == QAC_EINVAL);
     CHECK(qac_complete(o->m, o->w, "", 0, "", 0, 8, 0, 1, answers, &n, text, 5) == QAC_EINVAL);
-    CHECK(qac_complete(o->m, o->w, "bcdf", 4, "", 0, 8, 0, 1, answers, &n, text, 4) == QAC_OK && n == 1);
-    CHECK(answers[0].begin == 0 && answers[0].end == 4 && memcmp(text, "bcdf", 4) == 0);
+    CHECK(qac_complete(o->m, o->w, "bcdf", 4, "", 0, 8, 0, 1, answers, &n, text, 4) == QAC_EINVAL);
+    CHECK(qac_complete(o->m, o->w, "bcdf", 4, "", 0, 8, 0, 1, answers, &n, text, 5) == QAC_OK && n == 1);
+    CHECK(answers[0].begin == 0 && answers[0].end == 4 && memcmp(text, "bcdf\n", 5) == 0);
     qac_scratch_free(NULL);
     qac_rankers_free(NULL);
 }

@@ -19,9 +19,9 @@ from qac._native.base import (
     MAX_LABEL_BYTES,
     MAX_TERMS,
     NO_ID,
-    SOURCES,
     U8,
     U32,
+    CorruptError,
     check,
     join,
     pointer,
@@ -89,19 +89,28 @@ class Step:
 
 # `qac_answer`: reading all at once is several times faster than field by field.
 _ANSWER: Final = struct.Struct("<4xIIII4xddd")
-_ANSWER_IN_SHORT: Final = struct.Struct("<4xIII8xd16x")
+_ANSWER_IN_SHORT: Final = struct.Struct("<12xI8xd16x")
 ANSWER: Final = np.dtype(
     {
-        "names": ["begin", "end", "source", "score"],
-        "formats": ["<u4", "<u4", "<u4", "<f8"],
-        "offsets": [4, 8, 12, 24],
+        "names": ["end", "source", "score"],
+        "formats": ["<u4", "<u4", "<f8"],
+        "offsets": [8, 12, 24],
         "itemsize": ffi.sizeof("qac_answer"),
     }
 )
-"""What a batch gives of each answer; ``begin`` and ``end`` are bytes of the text."""
+"""What a batch gives of each answer."""
 assert _ANSWER.size == _ANSWER_IN_SHORT.size == ffi.sizeof("qac_answer")
 _BATCH: Final = 1024
 """Requests in one call."""
+
+
+def _lines(text: bytes, n: int) -> list[str]:
+    """Return the ``n`` texts that were given, each with a line's end behind it."""
+    texts = text.decode().split("\n")
+    if len(texts) != n + 1:
+        raise CorruptError(lib.QAC_ECORRUPT)
+    texts.pop()
+    return texts
 
 
 class _Buffers:
@@ -118,7 +127,7 @@ class _Buffers:
         self.k = k
         self.label_bytes = label_bytes
         self.answers = ffi.new("qac_answer[]", k)
-        self.text_size = k * label_bytes
+        self.text_size = k * (label_bytes + 1)
         self.text = ffi.new("char[]", self.text_size)
         self.view = ffi.buffer(self.text)
         self.answers_view = ffi.buffer(self.answers)
@@ -183,13 +192,13 @@ class Model:
 
     def complete(
         self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
-    ) -> list[tuple[str, float, str]]:
-        """Return up to ``k`` answers, best first: text, score, source. ``options``: COMPOSE, CORRECT or both."""
+    ) -> tuple[list[str], Iterator[tuple[int, float]]]:
+        """Return the texts of up to ``k`` answers, best first, and of each its source, a number, and score.
+
+        ``options``: COMPOSE, CORRECT or both.
+        """
         found, text = self._ask(prefix, session, k, beam, options)
-        plain = text.decode()
-        if len(plain) == len(text):  # ASCII: characters are bytes
-            return [(plain[i:j], p, SOURCES[source]) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
-        return [(text[i:j].decode(), p, SOURCES[source]) for i, j, source, p in _ANSWER_IN_SHORT.iter_unpack(found)]
+        return _lines(text, len(found) // _ANSWER.size), _ANSWER_IN_SHORT.iter_unpack(found)
 
     def complete_in_detail(
         self, prefix: bytes, session: bytes, k: int, beam: int, options: int = 0
@@ -223,12 +232,12 @@ class Model:
         n = b.n[0]
         if not n:
             return b"", b""
-        return b.answers_view[: n * _ANSWER.size], b.view[: b.answers[n - 1].end]
+        return b.answers_view[: n * _ANSWER.size], b.view[: b.answers[n - 1].end + 1]
 
     def complete_batch(
         self, requests: Sequence[str], k: int, beam: int, options: int = 0
-    ) -> Iterator[tuple[npt.NDArray[np.void], U32, bytes]]:
-        """Yield for some requests after others their answers, shape (requests, k), their numbers and the texts.
+    ) -> Iterator[tuple[npt.NDArray[np.void], U32, list[str]]]:
+        """Yield for some requests after others their answers, shape (requests, k), their numbers and all texts.
 
         ``requests``: a prefix, its session, the next prefix, and so on. The answers have dtype :data:`ANSWER`.
         """
@@ -257,8 +266,9 @@ class Model:
                 )
             )
             answered = done[0]
-            used = int(answers["end"][:answered].max(initial=0))
-            yield answers[:answered], numbers[:answered], text[:used].tobytes()
+            n_answers = int(numbers[:answered].sum())
+            used = int(answers["end"][:answered].max()) + 1 if n_answers else 0
+            yield answers[:answered], numbers[:answered], _lines(text[:used].tobytes(), n_answers)
             at += 2 * answered
 
     def prefix_range(self, prefix: bytes) -> tuple[int, int]:
