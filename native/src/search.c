@@ -288,6 +288,13 @@ typedef struct {
     double total;  /* sum of mass * exp(z) */
 } choice;
 
+/* By how much the ranker lifts a child. Chosen without a branch: which children it knows cannot be guessed. */
+static inline double push_of(const qac_scratch *s, uint32_t child)
+{
+    const double by[] = {1, s->z[child]};
+    return by[s->is_touched[child]];
+}
+
 /* Does the ranker decide? A hinge ranker also where the prefix leaves one child: its factor is not 1 for that. */
 static bool has_choice(const search *q, const qac_node *node, const choice *w)
 {
@@ -352,7 +359,7 @@ static choice weigh(const search *q, const qac_node *node)
         s->z[s->touched[i]] = qac_exp(s->z[s->touched[i]]);
     /* A sum of positive terms: correcting w.mass instead would cancel where all children are pushed down. */
     for (uint32_t c = w.first; c < w.last; c++)
-        w.total += s->is_touched[c] ? s->mass[c] * s->z[c] : s->mass[c];
+        w.total += s->mass[c] * push_of(s, c);
     return w;
 }
 
@@ -380,7 +387,7 @@ static int expand(const search *q, frontier_item item, bool heap)
     int status = QAC_OK;
     double least = threshold(q);
     for (uint32_t c = w.first; c < w.last && !status; c++) {
-        const double lift = s->is_touched[c] ? factor * s->z[c] : factor, probability = lift * s->mass[c];
+        const double lift = factor * push_of(s, c), probability = lift * s->mass[c];
         if (!(probability * SLACK >= least) || !(s->mass[c] > 0))
             continue;
         const uint32_t ref = child_ref(t, node, c);
