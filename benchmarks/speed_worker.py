@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +40,10 @@ from qac.training import train
 
 K = 10
 OPENINGS = 7
+OTHERS = 500
+"""Requests of a warm-up: other ones than are timed."""
+WARM_UP = 0.2
+"""Seconds of a warm-up at least: a processor that was idle, or busy with something else, takes as long to be quick."""
 Request = tuple[str, tuple[str, ...]]
 """A prefix and the session's earlier queries."""
 
@@ -49,6 +54,15 @@ class Single:
 
     call: Callable[..., Any]
     arguments: Sequence[tuple[Any, ...]]
+    others: Sequence[tuple[Any, ...]]
+
+    def warm_up(self) -> None:
+        """Ask all the others, again and again for as long as a warm-up takes."""
+        until = time.monotonic() + WARM_UP
+        for i, arguments in enumerate(cycle(self.others)):
+            if i >= len(self.others) and time.monotonic() > until:
+                break
+            self.call(*arguments)
 
     def __call__(self) -> list[int]:
         """Return the nanoseconds of each request."""
@@ -66,6 +80,10 @@ class Bulk:
 
     call: Callable[[], Any]
     clock: Callable[[], int] = time.thread_time_ns
+
+    def warm_up(self) -> None:
+        """Ask once."""
+        self.call()
 
     def __call__(self) -> int:
         """Return the nanoseconds of all requests together."""
@@ -95,19 +113,20 @@ class Qac:
         """Open the model."""
         Completer.load(self.path)
 
-    def ways(self, requests: Sequence[Request]) -> dict[str, Way]:
-        """Return the ways in which it is asked."""
+    def ways(self, requests: Sequence[Request], others: Sequence[Request]) -> dict[str, Way]:
+        """Return the ways in which it is asked; ``others``: requests to warm up with."""
         completer = Completer.load(self.path)
         plain = Completer.load(self.path, compose=False)
         mfq = MostFrequent().fit(self._data.examples("train"))
-        asked = [(prefix, prev, K) for prefix, prev in requests]
+        asked = _as_they_are(requests), _as_they_are(others)
+        encoded = _encoded(completer, requests), _encoded(completer, others)
         ways: dict[str, Way] = {
-            "qac": Single(completer.complete, asked),
-            "qac, native call": _native_call(completer, requests),
-            "qac, beam 10": Single(Completer.load(self.path, beam=10).complete, asked),
-            "qac --no-compose": Single(plain.complete, asked),
-            "qac --no-compose, beam 10": Single(Completer.load(self.path, beam=10, compose=False).complete, asked),
-            "mfq": Single(mfq.complete, asked),
+            "qac": Single(completer.complete, *asked),
+            "qac, native call": Single(completer._native.complete, *encoded),
+            "qac, beam 10": Single(Completer.load(self.path, beam=10).complete, *asked),
+            "qac --no-compose": Single(plain.complete, *asked),
+            "qac --no-compose, beam 10": Single(Completer.load(self.path, beam=10, compose=False).complete, *asked),
+            "mfq": Single(mfq.complete, *asked),
             "qac, batch": Bulk(lambda: _batch(completer, requests)),
         }
         for name, asking in (("threads", _one_by_one), ("batches on threads", _batch)):
@@ -142,13 +161,14 @@ class Libpecos:
 
         load_rankers(self.path)
 
-    def ways(self, requests: Sequence[Request]) -> dict[str, Way]:
-        """Return the ways in which it is asked."""
+    def ways(self, requests: Sequence[Request], others: Sequence[Request]) -> dict[str, Way]:
+        """Return the ways in which it is asked; ``others``: requests to warm up with."""
         completer = self._completer
-        rows = [(prev[-1], prefix) for prefix, prev in requests]
+        rows, other_rows = ([(prev[-1], prefix) for prefix, prev in asked] for asked in (requests, others))
+        features, other_features = ([(completer.features(row),) for row in asked] for asked in (rows, other_rows))
         return {
-            "libpecos": Single(completer.complete, [(prefix, prev, K) for prefix, prev in requests]),
-            "libpecos, search alone": Single(completer.search, [(completer.features(row),) for row in rows]),
+            "libpecos": Single(completer.complete, _as_they_are(requests), _as_they_are(others)),
+            "libpecos, search alone": Single(completer.search, features, other_features),
             "libpecos, batch": Bulk(lambda: completer.complete_batch(rows, K)),
         }
 
@@ -156,9 +176,14 @@ class Libpecos:
 SYSTEMS: dict[str, Callable[[Data, Path, argparse.Namespace], Qac | Libpecos]] = {"qac": Qac, "libpecos": Libpecos}
 
 
-def _native_call(completer: Completer, requests: Sequence[Request]) -> Single:
-    """Return the native call of a request that is already in normal form, its answers as Python objects."""
-    arguments = [
+def _as_they_are(requests: Sequence[Request]) -> list[tuple[str, tuple[str, ...], int]]:
+    """Return the arguments of a completer's ``complete``."""
+    return [(prefix, prev, K) for prefix, prev in requests]
+
+
+def _encoded(completer: Completer, requests: Sequence[Request]) -> list[tuple[bytes, bytes, int, int, int]]:
+    """Return the arguments of the native call, the texts in normal form."""
+    return [
         (
             normalize_prefix(prefix, completer.protocol).encode(),
             "\n".join(prev).encode(),
@@ -168,7 +193,6 @@ def _native_call(completer: Completer, requests: Sequence[Request]) -> Single:
         )
         for prefix, prev in requests
     ]
-    return Single(completer._native.complete, arguments)
 
 
 def _batch(completer: Completer, requests: Sequence[Request]) -> None:
@@ -223,10 +247,11 @@ class Worker:
         examples = self._data.examples("test")
         known = LabelTable.from_examples(self._data.examples("train"))
         report = evaluate(self._suggester, examples[: self._limit], known=known, quiet=True).to_json(RESAMPLES)
-        requests = requests_of(examples, self._n)
-        if not requests:
+        asked = requests_of(examples, self._n + OTHERS)
+        if not asked:
             raise SystemExit(f"{self._data.folder}: no test request has a session; split the log in another way")
-        self._ways = self._system.ways(requests)
+        requests = asked[: self._n]
+        self._ways = self._system.ways(requests, asked[self._n :] or requests)
         return {
             "path": str(self._system.path),
             "bytes": _size(self._system.path),
@@ -240,8 +265,10 @@ class Worker:
         }
 
     def round(self, way: str) -> list[int] | int:
-        """Ask all requests once; return nanoseconds: of each request, or, where they are asked at once, of all."""
-        return self._ways[way]()
+        """Warm up, then ask all requests once; return nanoseconds: of each or, asked in one call, of all."""
+        asking = self._ways[way]
+        asking.warm_up()
+        return asking()
 
 
 def main() -> None:

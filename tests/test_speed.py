@@ -80,6 +80,16 @@ def test_requests_are_those_with_a_session(examples):
     assert requests == [(e.prefix, e.prev_queries) for e in examples if e.prev_queries][:5]
 
 
+def test_a_way_is_warmed_up_with_other_requests(monkeypatch):
+    monkeypatch.setattr(speed_worker, "WARM_UP", 0)
+    asked = []
+    way = speed_worker.Single(lambda n: asked.append(n), [(1,), (2,)], [(3,), (4,), (5,)])
+    way.warm_up()
+    assert asked == [3, 4, 5]
+    assert len(way()) == 2
+    assert asked[3:] == [1, 2]
+
+
 def test_a_log_without_sessions_cannot_be_asked(folder, examples, capfd, monkeypatch):
     monkeypatch.setattr(speed, "find_spec", lambda name: None)
     alone = [e for e in examples if not e.prev_queries]
