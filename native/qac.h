@@ -28,7 +28,8 @@ enum {
     QAC_ENOMEM = 1,    /* out of memory */
     QAC_EINVAL = 2,    /* an argument is out of its documented range */
     QAC_ECORRUPT = 3,  /* a model's content contradicts itself */
-    QAC_ECANCELLED = 4 /* training was cancelled: qac_progress_cancel */
+    QAC_ECANCELLED = 4, /* training was cancelled: qac_progress_cancel */
+    QAC_EFORM = 5      /* a text may not be in normal form */
 };
 
 /* Returns a static text that begins with the code's name; never NULL. */
@@ -408,9 +409,14 @@ int qac_scratch_new(const qac_model *model, qac_scratch **out);
 void qac_scratch_free(qac_scratch *scratch);
 
 enum {
-    QAC_COMPOSE = 1, /* option: the composer, if the model has one, takes part */
-    QAC_CORRECT = 2  /* option: where few labels start with the prefix, so do labels that start with one like it */
+    QAC_COMPOSE = 1,  /* option: the composer, if the model has one, takes part */
+    QAC_CORRECT = 2,  /* option: where few labels start with the prefix, so do labels that start with one like it */
+    QAC_AS_TYPED = 4  /* option: QAC_EFORM, and no answer, unless qac_is_normal says 1 of prefix and session */
 };
+
+/* Is the text in the normal form of the protocol "default" (qac/text.py)? 1, or 0: not, or not ASCII, which is all that is
+ * known here. whole: queries with '\n' between them, or none; otherwise a prefix, which may end with a space. */
+int qac_is_normal(const char *text, size_t len, int whole);
 
 /* Where an answer comes from. */
 enum {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from qac._native import COMPOSE, CORRECT, SOURCES, NativeError
+from qac._native import AS_TYPED, COMPOSE, CORRECT, SOURCES, FormError, NativeError
 from qac.completion import Completion, check_k
 from qac.errors import InputError, ModelError, UsageError
 from qac.explain import Explanation, explain
@@ -126,12 +126,21 @@ class Completer:
             The file is damaged where this request reads it, and was opened without comparing all of it.
         """
         check_k(k)
-        typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         try:
-            texts, rest = self._native.complete(typed, self._session(prev), k, self._beam, self._options)
+            texts, rest = self._ask(prefix, prev, k)
         except (NativeError, UnicodeDecodeError) as e:
             raise self._damaged(e) from e
         return [_new(Completion, (text, p, SOURCES[source])) for text, (source, p) in zip(texts, rest, strict=True)]
+
+    def _ask(self, prefix: str, prev: str | Sequence[str], k: int) -> tuple[list[str], Iterator[tuple[int, float]]]:
+        if self._protocol == "default" and (session := _in_lines(prev)) is not None:
+            try:  # most requests need nothing done, and the native call sees that
+                options = self._options | AS_TYPED
+                return self._native.complete(prefix.encode("utf-8"), session.encode("utf-8"), k, self._beam, options)
+            except (FormError, UnicodeEncodeError):
+                pass
+        typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
+        return self._native.complete(typed, self._session(prev), k, self._beam, self._options)
 
     def complete_batch(
         self, prefixes: Sequence[str], prevs: Sequence[str | Sequence[str]] | None = None, k: int = 10
@@ -244,6 +253,16 @@ class Completer:
             "weights": meta.weights,
             "config": dict(meta.config),
         }
+
+
+def _in_lines(prev: str | Sequence[str]) -> str | None:
+    """Return a session's queries with line ends between them, as they are; None where they have some themselves."""
+    if isinstance(prev, str):
+        return None if "\n" in prev else prev
+    if not isinstance(prev, (tuple, list)):
+        return None
+    text = "\n".join(prev)
+    return text if text.count("\n") < max(len(prev), 1) else None
 
 
 def default_model_path() -> Path:

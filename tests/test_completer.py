@@ -66,6 +66,13 @@ def test_one_previous_query_may_be_a_string(completer):
     assert completer.complete("n", prev=iter(["running shoes"])) == wanted
 
 
+def test_a_line_end_within_a_previous_query_is_a_space(completer):
+    wanted = completer.complete("n", prev=["digital camera", "running shoes"])
+    assert completer.complete("n", prev=["digital\ncamera", "running\nshoes"]) == wanted
+    assert completer.complete("n", prev="running\nshoes") == completer.complete("n", prev="running shoes")
+    assert completer.complete("n", prev=["running\nshoes"]) == completer.complete("n", prev="running shoes")
+
+
 @pytest.mark.parametrize("nothing", ["", " ", "\n", [], [""], [" ", "\0"]])
 def test_previous_queries_of_which_nothing_is_left_are_none(completer, nothing):
     assert completer.complete("n", prev=nothing) == completer.complete("n")

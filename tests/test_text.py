@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qac._native import is_normal
 from qac.text import PROTOCOLS, normalize, normalize_prefix
 
 _TRICKY = "aB -.\t\n\0\x85\u00a0\u2028\u3000İıßſΣςﬁ½①Ａｶﾞ\u0301\u0345\u0308\u200d\u0940\u1100\u1161😀\ud800\udc00"
@@ -42,6 +43,26 @@ protocols = st.sampled_from(PROTOCOLS)
 )
 def test_normal_form(raw, wanted):
     assert normalize(raw) == wanted
+
+
+ascii_text = st.text(
+    st.one_of(st.sampled_from("aAzZ  \n\t\0\x1f!/:@[`{~\x7f"), st.characters(max_codepoint=127)), max_size=8
+)
+
+
+@given(st.one_of(anything, ascii_text))
+def test_the_native_call_takes_for_normal_what_is(text):
+    encoded = text.encode("utf-8", "replace")
+    assert is_normal(encoded, whole=False) == (text.isascii() and normalize_prefix(text) == text)
+    if "\n" not in text:
+        assert is_normal(encoded, whole=True) == (text.isascii() and normalize(text) == text)
+
+
+@given(st.lists(ascii_text))
+def test_the_native_call_takes_for_normal_a_session_whose_queries_are(queries):
+    text = "\n".join(queries)
+    wanted = not text or all(normalize(line) == line != "" for line in text.split("\n"))
+    assert is_normal(text.encode(), whole=True) == wanted
 
 
 @pytest.mark.parametrize(

@@ -475,13 +475,27 @@ static int answer(completion *r, uint32_t k, uint32_t options)
     return status;
 }
 
+int qac_is_normal(const char *text, size_t len, int whole)
+{
+    bool is_behind_space = true, is_normal = true; /* no space at the start */
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t c = (uint8_t)text[i];
+        const bool is_space = c == ' ' || (whole && c == '\n'), is_upper = c >= 'A' && c <= 'Z';
+        is_normal &= is_space ? !is_behind_space : c > ' ' && c < 0x7F && !is_upper;
+        is_behind_space = is_space;
+    }
+    return is_normal && !(whole && len && is_behind_space);
+}
+
 int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
                  char *text, size_t text_size)
 {
     *n = 0;
-    if (k < 1 || k > QAC_MAX_K || options & ~(uint32_t)(QAC_COMPOSE | QAC_CORRECT) || prefix_len > UINT32_MAX)
+    if (k < 1 || k > QAC_MAX_K || options & ~(uint32_t)(QAC_COMPOSE | QAC_CORRECT | QAC_AS_TYPED) || prefix_len > UINT32_MAX)
         return QAC_EINVAL;
+    if (options & QAC_AS_TYPED && !(qac_is_normal(prefix, prefix_len, 0) && qac_is_normal(session, session_len, 1)))
+        return QAC_EFORM;
     completion r = {.m = m, .s = s, .prefix = {prefix, prefix_len}, .session = {session, session_len}, .beam = beam,
                     .list = s->mixed};
     s->text_len = 0;

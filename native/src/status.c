@@ -14,6 +14,8 @@ const char *qac_strerror(int code)
         return "QAC_ECORRUPT: the model's content contradicts itself";
     case QAC_ECANCELLED:
         return "QAC_ECANCELLED: training was cancelled";
+    case QAC_EFORM:
+        return "QAC_EFORM: a text may not be in normal form";
     default:
         return "QAC_?: unknown code";
     }

@@ -214,7 +214,7 @@ static void test_requests(void)
         CHECK(ask_for(m, w, "abf", sessions[i], 8, 0, QAC_CORRECT, a, &n) == QAC_OK && n == 2);
         CHECK(a[0].source == QAC_INDEX && a[1].source == QAC_INDEX && a[0].meant == 3);
     }
-    CHECK(ask_for(m, w, "abfx", "", 8, 0, 4, a, &n) == QAC_EINVAL && n == 0);
+    CHECK(ask_for(m, w, "abfx", "", 8, 0, 8, a, &n) == QAC_EINVAL && n == 0);
     qac_scratch_free(w);
     qac_model_close(m);
     free_sample(&s);

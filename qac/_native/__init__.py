@@ -5,6 +5,7 @@ codes turned into exceptions; what they do is said there. Nothing here decides a
 """
 
 from qac._native.base import (
+    AS_TYPED,
     CHILD_LABEL,
     COMPOSE,
     COMPOSED,
@@ -38,6 +39,7 @@ from qac._native.base import (
     U64,
     CancelledError,
     CorruptError,
+    FormError,
     NativeError,
 )
 from qac._native.composer import (
@@ -59,10 +61,19 @@ from qac._native.features import (
 )
 from qac._native.model import Feature, Model, ModelArrays, Step
 from qac._native.rows import RowArrays, count_weights, encode_rows, largest_weight
-from qac._native.strings import LABEL_BLOCK, common_prefixes, decode_label, encode_labels, plain_strings, word_keys
+from qac._native.strings import (
+    LABEL_BLOCK,
+    common_prefixes,
+    decode_label,
+    encode_labels,
+    is_normal,
+    plain_strings,
+    word_keys,
+)
 from qac._native.training import ExampleArrays, RankerArrays, TrainingState, TreeArrays, train
 
 __all__ = [
+    "AS_TYPED",
     "CHILD_LABEL",
     "COMPOSE",
     "COMPOSED",
@@ -102,6 +113,7 @@ __all__ = [
     "CorruptError",
     "ExampleArrays",
     "Feature",
+    "FormError",
     "Model",
     "ModelArrays",
     "NativeError",
@@ -122,6 +134,7 @@ __all__ = [
     "decode_label",
     "encode_labels",
     "encode_rows",
+    "is_normal",
     "largest_weight",
     "plain_strings",
     "symbol_type",

@@ -24,6 +24,7 @@ TERM_QUERY: Final[int] = lib.QAC_TERM_QUERY
 TERM_CHARS: Final[int] = lib.QAC_TERM_CHARS
 COMPOSE: Final[int] = lib.QAC_COMPOSE
 CORRECT: Final[int] = lib.QAC_CORRECT
+AS_TYPED: Final[int] = lib.QAC_AS_TYPED
 INDEX: Final[int] = lib.QAC_INDEX
 COMPOSED: Final[int] = lib.QAC_COMPOSED
 CORRECTED: Final[int] = lib.QAC_CORRECTED
@@ -77,6 +78,10 @@ class CancelledError(NativeError):
     """QAC_ECANCELLED: training was cancelled."""
 
 
+class FormError(NativeError):
+    """QAC_EFORM: a text may not be in normal form."""
+
+
 def check(code: int) -> None:
     """Raise what a result code stands for."""
     if code == lib.QAC_OK:
@@ -87,6 +92,8 @@ def check(code: int) -> None:
         raise CorruptError(code)
     if code == lib.QAC_ECANCELLED:
         raise CancelledError(code)
+    if code == lib.QAC_EFORM:
+        raise FormError(code)
     raise NativeError(code)
 
 

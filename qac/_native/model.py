@@ -195,7 +195,7 @@ class Model:
     ) -> tuple[list[str], Iterator[tuple[int, float]]]:
         """Return the texts of up to ``k`` answers, best first, and of each its source, a number, and score.
 
-        ``options``: COMPOSE, CORRECT or both.
+        ``options``: COMPOSE, CORRECT, AS_TYPED. Raises FormError, with the last one alone.
         """
         found, text = self._ask(prefix, session, k, beam, options)
         return _lines(text, len(found) // _ANSWER.size), _ANSWER_IN_SHORT.iter_unpack(found)

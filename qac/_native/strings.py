@@ -15,6 +15,11 @@ LABEL_BLOCK = np.dtype([("begin", "<u8"), ("head", "<u8")])
 """``qac_label_block``."""
 
 
+def is_normal(text: bytes, *, whole: bool) -> bool:
+    """Return whether ``text``, queries in lines or else a prefix, is sure to be in normal form."""
+    return bool(lib.qac_is_normal(text, len(text), whole))
+
+
 def encode_labels(texts: Sequence[str]) -> tuple[U8, npt.NDArray[np.void]]:
     """Return ``(bytes, blocks)``: ascending ``texts``, front-coded; blocks of dtype ``LABEL_BLOCK``."""
     text, ends = join(texts)
