@@ -188,16 +188,52 @@ static word_bits sought_words(const compose_scratch *s)
     return sought;
 }
 
+/* The least code of a probability that is above `least`, counted times `factor`: codes ascend with what they stand for. */
+static uint32_t least_code(const qac_ngrams *g, double factor, double least)
+{
+    uint32_t code = NGRAM_CODES;
+    while (code > 0 && (factor * g->value[code - 1] > least || g->value[code - 1] == 0)) /* 0: no probability has it */
+        code--;
+    return code;
+}
+
+/* The first entry of [at, end) with this code or a larger one, or end. */
+static uint32_t skip_smaller(const qac_ngrams *g, uint32_t at, uint32_t end, uint8_t code)
+{
+    enum { BLOCK = 32 };
+    for (; end - at >= BLOCK; at += BLOCK) {
+        const uint8_t *const codes = g->probability + at;
+        uint8_t largest = 0;
+        for (uint32_t i = 0; i < BLOCK; i++) /* compilers know how to do many of these at once */
+            largest = codes[i] > largest ? codes[i] : largest;
+        if (largest >= code)
+            break;
+    }
+    while (at < end && g->probability[at] < code)
+        at++;
+    return at;
+}
+
 /* Entries [begin, end) of a context, the longest one or not, whose probabilities count times `factor`: those above `least`
- * that no longer context had are noted, and those of candidates that are sought learn their probability. */
+ * that no longer context had are noted; candidates among them, and those that are sought, learn their probability. */
 static void read_entries(compose_scratch *s, uint32_t begin, uint32_t end, bool longest, double factor, double least,
                          const word_bits *sought, likeliest *best)
 {
+    enum { MANY_ENTRIES = 512 };
     const qac_ngrams *g = &s->r.c->word;
+    const bool seeks = sought->n > 0;
+    const uint32_t code = seeks || end - begin < MANY_ENTRIES ? 0 : least_code(g, factor, least);
     for (uint32_t at = begin; at < end; at++) {
-        const uint32_t word = ngram_symbol(g, at);
+        if (code) {
+            at = code < NGRAM_CODES ? skip_smaller(g, at, end, (uint8_t)code) : end;
+            if (at == end)
+                break;
+        }
         const double p = factor * ngram_of(g, at);
         /* What is likelier in a longer context than here has been there: below `least` there, it is here. */
+        if (!seeks && !(p > least))
+            continue;
+        const uint32_t word = ngram_symbol(g, at);
         if ((!(p > least) && !may_have(sought, word)) || word >= g->words) /* the end */
             continue;
         next_word *has = candidate_of(s, word);
@@ -232,29 +268,43 @@ static void read_unigrams(compose_scratch *s, uint32_t lo, uint32_t hi, double f
     }
 }
 
-/* Words of [lo, hi) that are likelier than `least` by the n-grams. From the longest context down: what it offers is
- * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. Candidates that there are learn
- * their probability, unless it takes too long. Returns what is the most that any other can have. */
-static double add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least, uint32_t enough)
+/* What is known of candidates that have not learned their probability: by the n-grams it is at most `least`, or `factor`
+ * times that of shorter contexts; by_unigrams: there are no shorter ones. */
+typedef struct {
+    double least, factor;
+    bool by_unigrams;
+} not_found;
+
+static double most_likely(const compose_scratch *s, const not_found *others, uint32_t word)
 {
-    enum { FEW_ENTRIES = 128 }; /* that are read for the candidates alone */
+    const bool known = others->by_unigrams && word < s->r.c->word.words;
+    const double p = others->factor * (known ? s->r.c->word.unigram[word] : 1);
+    return p > others->least ? p : others->least;
+}
+
+/* Words of [lo, hi) that are likelier than `least` by the n-grams. From the longest context down: what it offers is
+ * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. The candidates before learn
+ * their probability, but where they would have to be looked up. */
+static not_found add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least,
+                               uint32_t enough)
+{
+    enum { FEW_ENTRIES = 128 }; /* of a context, to be read for the candidates' sake */
     const qac_ngrams *g = &s->r.c->word;
-    const word_bits sought = sought_words(s);
+    word_bits sought = sought_words(s);
     double factor = 1;
-    bool adding = true;
     for (uint32_t l = 0; l < x->words.n; l++) {
         likeliest best = {.n = 0};
         uint32_t begin, end;
-        adding = adding && factor > least && (l == 0 || s->n_candidates < enough);
-        if (!adding && !sought.n)
-            return factor > least ? factor : least;
+        const bool adding = factor > least && (l == 0 || s->n_candidates < enough);
         ngram_entries(g, x->words.of[l], &begin, &end);
         if (lo > 0)
             begin = ngram_seek(g, begin, end, lo);
         if (hi < g->words)
             end = ngram_seek(g, begin, end, hi);
-        if (!adding && end - begin > FEW_ENTRIES)
-            return factor > least ? factor : least;
+        if (end - begin > FEW_ENTRIES)
+            sought.n = 0;
+        if (!adding && !sought.n)
+            return (not_found){least, factor, false};
         read_entries(s, begin, end, l == 0, factor, adding ? least : INFINITY, &sought, &best);
         add_likeliest(s, &best);
         factor *= ngram_left(g, x->words.of[l]);
@@ -264,12 +314,12 @@ static double add_following(compose_scratch *s, const context *x, uint32_t lo, u
         if (its->by_ngrams.probability < 0 && its->word < g->words)
             its->by_ngrams = (ngram_found){factor * g->unigram[its->word], NGRAM_NOWHERE};
     }
-    if (adding && factor > least && (x->words.n == 0 || s->n_candidates < enough)) {
+    if (factor > least && (x->words.n == 0 || s->n_candidates < enough)) {
         likeliest best = {.n = 0};
         read_unigrams(s, lo, hi, factor, least, &best);
         add_likeliest(s, &best);
     }
-    return factor > least ? factor : least;
+    return (not_found){least, factor, true};
 }
 
 /* P(the next word is one of [lo, hi) | x) by the n-grams alone. Starts a round. */
@@ -280,15 +330,16 @@ static double range_probability(compose_scratch *s, const context *x, uint32_t l
     double sum = 0, factor = 1, left = c->unigram_sum[hi] - c->unigram_sum[lo];
     start_round(s);
     for (uint32_t l = 0; l < x->words.n; l++) {
+        const bool is_longest = l == 0, is_shortest = l + 1 == x->words.n;
         uint32_t at, end;
         ngram_entries(g, x->words.of[l], &at, &end);
-        for (at = ngram_seek(g, at, end, lo); at < end; at++) {
+        at = ngram_seek(g, at, end, lo);
+        for (end = ngram_seek(g, at, end, hi); at < end; at++) {
             const uint32_t word = ngram_symbol(g, at);
-            if (word >= hi)
-                break;
-            if (is_met(s, word)) /* a longer context has it */
+            if (word >= g->words || (!is_longest && is_met(s, word))) /* the end, or a longer context has it */
                 continue;
-            s->seat[word] = s->round + SEEN;
+            if (!is_shortest)
+                s->seat[word] = s->round + SEEN;
             sum += factor * ngram_of(g, at);
             left -= g->unigram[word];
         }
@@ -365,13 +416,14 @@ static uint32_t pop_open(compose_scratch *s)
 }
 
 /* Continues a hypothesis by each of the candidates. first: its word is the one that is being typed. needed: probability
- * that a hypothesis must have; most: that the n-grams can give candidates that they have not been asked about. */
-static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double needed, double most)
+ * that a hypothesis must have; others: of candidates that the n-grams have not been asked about. */
+static void follow(compose_scratch *s, const hypothesis *h, const context *x, bool first, double needed,
+                   const not_found *others)
 {
     const request *r = &s->r;
     for (uint32_t i = 0; i < s->n_candidates; i++) {
         next_word *c = &s->candidates[i];
-        const double by_ngrams = c->by_ngrams.probability < 0 ? most : c->by_ngrams.probability;
+        const double by_ngrams = c->by_ngrams.probability < 0 ? most_likely(s, others, c->word) : c->by_ngrams.probability;
         const double association = c->association < 0 ? s->most_associated : c->association;
         if (!first && h->probability * mixed_probability(r, h, x, by_ngrams, c->place, association) <= needed)
             continue;
@@ -411,13 +463,14 @@ static void begin_word(compose_scratch *s)
         r->in_range += (1 - x.end) * x.copy * add_copies(s, typed, &x, r->lo, r->hi, partial);
     if (x.associate > 0)
         r->in_range += (1 - x.end) * x.associate * add_associated(s, r->lo, r->hi);
-    const double most = add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
+    const not_found others =
+        add_following(s, &x, r->lo, r->hi, FEWEST * r->in_range / by_ngrams, COMPOSE_CANDIDATES);
     const double new_words = by_ngrams * ngram_backoff(&c->word, &x.words) * c->unknown * r->spelled;
     if (new_words > LEAST_NEW * r->in_range)
         add_spelled(s, partial);
     r->in_range += new_words;
     s->prefix_probability = typed->probability * r->in_range;
-    follow(s, typed, &x, true, s->prefix_probability * FEWEST, most);
+    follow(s, typed, &x, true, s->prefix_probability * FEWEST, &others);
 }
 
 /* A word of which nothing is typed. h must be settled. */
@@ -434,8 +487,8 @@ static void next_words(compose_scratch *s, const hypothesis *h, const context *x
         add_copies(s, h, x, 0, words, (slice){"", 0});
     if (x->associate > 0)
         add_most_associated(s);
-    const double most = add_following(s, x, 0, words, needed / by_ngrams, ENOUGH);
-    follow(s, h, x, first, needed, most);
+    const not_found others = add_following(s, x, 0, words, needed / by_ngrams, ENOUGH);
+    follow(s, h, x, first, needed, &others);
 }
 
 static void expand_open(compose_scratch *s, uint32_t number, double least)

@@ -4,7 +4,10 @@
 
 #include "core.h"
 
-enum { QAC_MAX_ORDER = 8 }; /* of an n-gram model */
+enum {
+    QAC_MAX_ORDER = 8, /* of an n-gram model */
+    NGRAM_CODES = 256  /* of probabilities */
+};
 
 /* The context at the start of a sequence. QAC_NO_ID is the empty one. */
 static inline uint32_t ngram_start(const qac_ngrams *g) { return g->words + 1; }
