@@ -4,13 +4,13 @@
     python benchmarks/speed.py my.tsv --libpecos .venv-peers/bin/python
     python benchmarks/speed.py --examples data/ --out speed.json
 
-libpecos needs NumPy 1: give the Python of an environment of its own, made by `pip install -e '.[peers]'` there. Without
-one its rows are left out. Each system is trained, timed and weighed in a process of its own, one at a time, on the same
-examples and as many threads; requests are those of the test part that have a session. They are asked in rounds, every
-system and way once a round, after a round that does not count. Other requests warm each way up before, for a fifth of a
-second at least: what was asked before is no part of it. A request's time is its thread's processor time, the median
-over rounds, so that what else the machine does is no part of it; percentiles are those over requests. Threads and
-training are timed by the clock on the wall.
+libpecos needs NumPy 1: give the Python of an environment of its own, made by `pip install -e '.[peers]'` there.
+Without one its rows are left out. Each system is trained, timed and weighed in a process of its own, one at a time,
+on the same examples and as many threads; requests are those of the test part that have a session. They are asked in
+rounds, every system and way once a round, after a round that does not count. Before, other requests (if there are
+more) warm a way up for a fifth of a second at least, or the same in one call: what was asked before is no part of it.
+A request's time is its thread's processor time, the median over rounds, so that what else the machine does is no part
+of it; percentiles are those over requests. Threads and training are timed by the clock on the wall.
 """
 
 from __future__ import annotations

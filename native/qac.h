@@ -414,8 +414,8 @@ enum {
     QAC_AS_TYPED = 4  /* option: QAC_EFORM, and no answer, unless qac_is_normal says 1 of prefix and session */
 };
 
-/* Is the text in the normal form of the protocol "default" (qac/text.py)? 1, or 0: not, or not ASCII, which is all that is
- * known here. whole: queries with '\n' between them, or none; otherwise a prefix, which may end with a space. */
+/* Is the text in the normal form of the protocol "default" (qac/text.py)? 1, or 0: not, or not ASCII, which is all that
+ * is known here. whole: queries with '\n' between them, or none; otherwise a prefix, which may end with a space. */
 int qac_is_normal(const char *text, size_t len, int whole);
 
 /* Where an answer comes from. */
@@ -440,12 +440,13 @@ typedef struct {
 /* Completes one request.
  * prefix: as typed, normalised; may be empty. session: earlier queries separated by '\n', oldest first; may be empty.
  * beam: 0 = best-first search, exact; else the number of nodes kept per round. answers: room for k (1..QAC_MAX_K),
- * best first; ties go to the smaller label. options: QAC_COMPOSE, QAC_CORRECT or both; with neither and without a session
- * the answers are the most frequent labels. text: text_size bytes for the answers' strings, each with a '\n' behind it (k
- * times the longest label or QAC_MAX_COMPOSED, and one, is enough; QAC_EINVAL when not). Sets *n. Every answer but a corrected one, which stands below all
- * labels that do, starts with the prefix; if k labels do, k answers come back (a beam too narrow for that is widened), but
- * from models that filter (qac_parts). With the composer the best of at least 10
- * candidates of either side are mixed: the first answers are the same for any k up to 10, and may differ beyond. */
+ * best first; ties go to the smaller label. options: QAC_COMPOSE, QAC_CORRECT, QAC_AS_TYPED; with neither of the first
+ * two and without a session the answers are the most frequent labels. text: text_size bytes for the answers' strings,
+ * each with a '\n' behind it (k times the longest label or QAC_MAX_COMPOSED, and one, is enough; QAC_EINVAL when not).
+ * Sets *n. Every answer but a corrected one, which stands below all labels that do, starts with the prefix; if k labels
+ * do, k answers come back (a beam too narrow for that is widened), but from models that filter (qac_parts). With the
+ * composer the best of at least 10 candidates of either side are mixed: the first answers are the same for any k up to
+ * 10, and may differ beyond. */
 int qac_complete(const qac_model *model, qac_scratch *scratch, const char *prefix, size_t prefix_len, const char *session,
                  size_t session_len, uint32_t k, uint32_t beam, uint32_t options, qac_answer *answers, uint32_t *n,
                  char *text, size_t text_size);

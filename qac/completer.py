@@ -133,11 +133,12 @@ class Completer:
         return [_new(Completion, (text, p, SOURCES[source])) for text, (source, p) in zip(texts, rest, strict=True)]
 
     def _ask(self, prefix: str, prev: str | Sequence[str], k: int) -> tuple[list[str], Iterator[tuple[int, float]]]:
-        if self._protocol == "default" and (session := _in_lines(prev)) is not None:
-            try:  # most requests need nothing done, and the native call sees that
+        session = _in_lines(prev)
+        if self._protocol == "default" and session is not None and prefix.isascii() and session.isascii():
+            try:  # most such requests need nothing done, and the native call sees that
                 options = self._options | AS_TYPED
-                return self._native.complete(prefix.encode("utf-8"), session.encode("utf-8"), k, self._beam, options)
-            except (FormError, UnicodeEncodeError):
+                return self._native.complete(prefix.encode(), session.encode(), k, self._beam, options)
+            except FormError:
                 pass
         typed = normalize_prefix(prefix, self._protocol).encode("utf-8")
         return self._native.complete(typed, self._session(prev), k, self._beam, self._options)

@@ -15,6 +15,7 @@ from qac.config import IndexConfig, TrainingConfig
 from qac.errors import InputError, ModelError, UsageError
 from qac.examples import Example
 from qac.labels import LabelTable
+from qac.text import normalize, normalize_prefix
 
 # What people paste into a search box, and what attackers send.
 HARD = [
@@ -64,6 +65,19 @@ def test_one_previous_query_may_be_a_string(completer):
     assert completer.complete("n", prev="running shoes") == wanted
     assert completer.complete("n", prev=("running shoes",)) == wanted
     assert completer.complete("n", prev=iter(["running shoes"])) == wanted
+
+
+@given(
+    st.text("aeNn é\ud800\t\n\0", max_size=4),
+    st.lists(
+        st.one_of(st.sampled_from(["digital camera", "Running  shoes", "ñ"]), st.text("a \n\ud800", max_size=3)),
+        max_size=3,
+    ),
+)
+def test_requests_are_answered_as_their_normal_forms_are(completer, prefix, prev):
+    wanted = completer.complete(normalize_prefix(prefix), [normalize(query) for query in prev])
+    assert completer.complete(prefix, prev) == completer.complete(prefix, tuple(prev)) == wanted
+    assert completer.complete(prefix, iter(prev)) == wanted
 
 
 def test_a_line_end_within_a_previous_query_is_a_space(completer):

@@ -276,6 +276,27 @@ def opened(trained, path):
     return Completer.load(path)
 
 
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_contexts_of_many_words(order, tmp_path):
+    rng = random.Random(order)
+    words = sorted({"".join(rng.choices("abcdef", k=5)) for _ in range(700)})
+    starts = [*words[::2], *(f"top {word}" for word in words[:300]), *(f"top of {word}" for word in words[200:260])]
+    queries = [
+        f"{start} {end}" for start, end in zip(starts, rng.choices([*words[:40], "of"], k=len(starts)), strict=True)
+    ]
+    examples = [
+        Example((rng.choice(queries),) if rng.random() < 0.7 else (), "", query, float(rng.choice([1, 1, 2, 9])))
+        for query in [*starts, *queries, *rng.choices(queries, k=500)]
+    ]
+    composer = ComposerConfig(share=0.5, least=0.0, order=order, associate_min=1)
+    trained = train(examples, TrainingConfig(composer=composer), threads=1, quiet=True)
+    plain, completer = PlainModel(examples, trained), opened(trained, tmp_path / "model")
+    for prefix in ("", "a", "top ", "top a", "top of ", f"{words[0]} ", f"top {words[9]} ", f"top of {words[210]} a"):
+        for said in ([], [queries[7]], [f"top {words[3]}", f"of {words[9]} {words[11]}"]):
+            asked = Asked(plain, completer, prefix, said, compose=True, correct=False)
+            assert_are_the_best(asked, asked.answers(10), 10)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_requests(seed):
     rng = random.Random(seed)

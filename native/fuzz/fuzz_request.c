@@ -95,6 +95,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t n, lo, hi;
     REQUIRE(qac_complete(model, scratch, r.prefix.text, r.prefix.len, r.session.text, r.session.len, r.k, r.beam,
                          r.options, answers, &n, text, sizeof text) == QAC_OK);
+    const bool is_normal = qac_is_normal(r.prefix.text, r.prefix.len, 0) && qac_is_normal(r.session.text, r.session.len, 1);
+    uint32_t typed;
+    REQUIRE(qac_complete(model, scratch, r.prefix.text, r.prefix.len, r.session.text, r.session.len, r.k, r.beam,
+                         r.options | QAC_AS_TYPED, answers, &typed, text, sizeof text) == (is_normal ? QAC_OK : QAC_EFORM));
+    REQUIRE(typed == (is_normal ? n : 0));
     REQUIRE(qac_prefix_range(model, r.prefix.text, r.prefix.len, &lo, &hi) == QAC_OK);
     REQUIRE(n <= r.k && n >= (hi - lo < r.k ? hi - lo : r.k));
     for (uint32_t i = 0; i < n; i++) {

@@ -68,7 +68,7 @@ static int by_score(const mixed *x, const mixed *y)
     return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-/* Shell's sort with Ciura's gaps: in place, where the C library's may allocate, and quick with what is nearly sorted. */
+/* Shell's sort with Ciura's gaps: in place, where the C library's may allocate; quick with what is nearly sorted. */
 static void sort_by_score(mixed *list, uint32_t n)
 {
     static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
@@ -492,7 +492,8 @@ int qac_complete(const qac_model *m, qac_scratch *s, const char *prefix, size_t 
                  char *text, size_t text_size)
 {
     *n = 0;
-    if (k < 1 || k > QAC_MAX_K || options & ~(uint32_t)(QAC_COMPOSE | QAC_CORRECT | QAC_AS_TYPED) || prefix_len > UINT32_MAX)
+    const uint32_t known = QAC_COMPOSE | QAC_CORRECT | QAC_AS_TYPED;
+    if (k < 1 || k > QAC_MAX_K || options & ~known || prefix_len > UINT32_MAX)
         return QAC_EINVAL;
     if (options & QAC_AS_TYPED && !(qac_is_normal(prefix, prefix_len, 0) && qac_is_normal(session, session_len, 1)))
         return QAC_EFORM;

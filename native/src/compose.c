@@ -180,7 +180,7 @@ static word_bits sought_words(const compose_scratch *s)
     word_bits sought = {.n = 0};
     for (uint32_t i = 0; i < s->n_candidates; i++) {
         const uint32_t word = s->candidates[i].word;
-        if (s->candidates[i].by_ngrams.probability >= 0 || word >= s->r.c->word.words)
+        if (word >= s->r.c->word.words)
             continue;
         sought.bit[word / 64 % 8] |= (uint64_t)1 << word % 64;
         sought.n++;
@@ -188,7 +188,8 @@ static word_bits sought_words(const compose_scratch *s)
     return sought;
 }
 
-/* The least code of a probability that is above `least`, counted times `factor`: codes ascend with what they stand for. */
+/* The least code of a probability that is above `least`, counted times `factor`: codes ascend with what they stand
+ * for. */
 static uint32_t least_code(const qac_ngrams *g, double factor, double least)
 {
     uint32_t code = NGRAM_CODES;
@@ -214,8 +215,9 @@ static uint32_t skip_smaller(const qac_ngrams *g, uint32_t at, uint32_t end, uin
     return at;
 }
 
-/* Entries [begin, end) of a context, the longest one or not, whose probabilities count times `factor`: those above `least`
- * that no longer context had are noted; candidates among them, and those that are sought, learn their probability. */
+/* Entries [begin, end) of a context, the longest one or not, whose probabilities count times `factor`: those above
+ * `least` that no longer context had are noted; candidates among them, and those that are sought, learn their
+ * probability. Where some are sought, all entries of longer contexts have been read. */
 static void read_entries(compose_scratch *s, uint32_t begin, uint32_t end, bool longest, double factor, double least,
                          const word_bits *sought, likeliest *best)
 {
@@ -238,7 +240,7 @@ static void read_entries(compose_scratch *s, uint32_t begin, uint32_t end, bool 
             continue;
         next_word *has = candidate_of(s, word);
         if (has && has->by_ngrams.probability < 0)
-            has->by_ngrams = (ngram_found){p, at};
+            has->by_ngrams = (ngram_found){p, longest || seeks ? at : QAC_NO_ID}; /* in codes, p may seem to rise */
         if (p > least && !is_met(s, word)) {
             s->seat[word] = s->round + SEEN;
             note(best, word, p, longest ? at : QAC_NO_ID);
@@ -268,8 +270,8 @@ static void read_unigrams(compose_scratch *s, uint32_t lo, uint32_t hi, double f
     }
 }
 
-/* What is known of candidates that have not learned their probability: by the n-grams it is at most `least`, or `factor`
- * times that of shorter contexts; by_unigrams: there are no shorter ones. */
+/* What is known of candidates that have not learned their probability: by the n-grams it is at most `least`, or
+ * `factor` times that of shorter contexts; by_unigrams: there are no shorter ones. */
 typedef struct {
     double least, factor;
     bool by_unigrams;
@@ -283,8 +285,8 @@ static double most_likely(const compose_scratch *s, const not_found *others, uin
 }
 
 /* Words of [lo, hi) that are likelier than `least` by the n-grams. From the longest context down: what it offers is
- * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. The candidates before learn
- * their probability, but where they would have to be looked up. */
+ * likeliest, and shorter ones are asked only while there are fewer candidates than `enough`. The candidates before, which
+ * the n-grams have not been asked about, learn their probability, but where they would have to be looked up. */
 static not_found add_following(compose_scratch *s, const context *x, uint32_t lo, uint32_t hi, double least,
                                uint32_t enough)
 {
@@ -336,7 +338,7 @@ static double range_probability(compose_scratch *s, const context *x, uint32_t l
         at = ngram_seek(g, at, end, lo);
         for (end = ngram_seek(g, at, end, hi); at < end; at++) {
             const uint32_t word = ngram_symbol(g, at);
-            if (word >= g->words || (!is_longest && is_met(s, word))) /* the end, or a longer context has it */
+            if (word >= g->words || (!is_longest && is_met(s, word))) /* in a damaged file, or a longer context has it */
                 continue;
             if (!is_shortest)
                 s->seat[word] = s->round + SEEN;
@@ -423,7 +425,8 @@ static void follow(compose_scratch *s, const hypothesis *h, const context *x, bo
     const request *r = &s->r;
     for (uint32_t i = 0; i < s->n_candidates; i++) {
         next_word *c = &s->candidates[i];
-        const double by_ngrams = c->by_ngrams.probability < 0 ? most_likely(s, others, c->word) : c->by_ngrams.probability;
+        const bool learned = c->by_ngrams.probability >= 0;
+        const double by_ngrams = learned ? c->by_ngrams.probability : most_likely(s, others, c->word);
         const double association = c->association < 0 ? s->most_associated : c->association;
         if (!first && h->probability * mixed_probability(r, h, x, by_ngrams, c->place, association) <= needed)
             continue;

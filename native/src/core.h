@@ -104,9 +104,10 @@ static inline uint32_t qac_number(const uint8_t *numbers, uint32_t width, uint32
     return x;
 }
 
-/* First of the numbers [begin, end), which ascend, that is >= x, or end. Where x stands cannot be guessed, and a wrong guess
- * costs more than comparisons: halves are chosen without branches, and of the last few all are compared. */
-static inline uint32_t qac_number_bound(const uint8_t *numbers, uint32_t width, uint32_t begin, uint32_t end, uint32_t x)
+/* First of the numbers [begin, end), which ascend, that is >= x, or end. Where x stands cannot be guessed, and a wrong
+ * guess costs more than comparisons: halves are chosen without branches, and of the last few all are compared. */
+static inline uint32_t qac_number_bound(const uint8_t *numbers, uint32_t width, uint32_t begin, uint32_t end,
+                                        uint32_t x)
 {
     enum { FEW = 8 };
     uint32_t n = end - begin, at = begin, below = 0;

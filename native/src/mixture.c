@@ -187,8 +187,8 @@ ngram_found word_probability(const request *r, const hypothesis *h, const contex
     return (ngram_found){p, by_ngrams.entry};
 }
 
-double typed_probability(const request *r, const context *x, uint32_t word, ngram_found by_words, const spelling *spelled,
-                         double *end)
+double typed_probability(const request *r, const context *x, uint32_t word, ngram_found by_words,
+                         const spelling *spelled, double *end)
 {
     const double share = r->c->spelling;
     const size_t typed = r->prefix_len - r->head;
@@ -209,7 +209,8 @@ double typed_probability(const request *r, const context *x, uint32_t word, ngra
     }
     const qac_ngrams *g = &r->c->word;
     const double characters = share * r->in_range * by_characters;
-    const ngram_contexts next = ngram_find(g, ngram_follow(g, x->words.n ? x->words.of[0] : QAC_NO_ID, word, by_words.entry));
+    const uint32_t context_before = x->words.n ? x->words.of[0] : QAC_NO_ID;
+    const ngram_contexts next = ngram_find(g, ngram_follow(g, context_before, word, by_words.entry));
     const double words = (1 - share) * by_words.probability, all = words + characters * (behind.end + behind.space);
     if (all > 0)
         *end = (words * ngram_end(g, &next) + characters * behind.end) / all;
@@ -350,8 +351,10 @@ static void read_prefix(request *r)
             const uint32_t number = word_number(r, p + word, i - word);
             const context x = context_of(r, h);
             r->all_known = r->all_known && number < r->c->word.words;
-            const ngram_found p = number == QAC_NO_ID ? (ngram_found){0, QAC_NO_ID} : word_probability(r, h, &x, number);
-            append(r, h, number, p.probability, -1, p.entry, 0);
+            ngram_found by_words = {0, QAC_NO_ID};
+            if (number != QAC_NO_ID)
+                by_words = word_probability(r, h, &x, number);
+            append(r, h, number, by_words.probability, -1, by_words.entry, 0);
             settle(r, h);
         }
         i++;

@@ -119,11 +119,11 @@ double mixed_probability(const request *r, const hypothesis *h, const context *x
 /* The same, all looked up; with the n-grams' entry. */
 ngram_found word_probability(const request *r, const hypothesis *h, const context *x, uint32_t word);
 
-/* The same where the word is the one being typed, to which words give the probability `by_words` by that entry: characters
- * have a say too. Sets what they make of P(end | h, word), or leaves *end. Needs r->in_range. spelled: the word, if it was spelled
+/* The same where the word is the one being typed, to which words give the probability `by_words`: characters have a say
+ * too. Sets what they make of P(end | h, word), or leaves *end. Needs r->in_range. spelled: the word, if it was spelled
  * already; or NULL. */
-double typed_probability(const request *r, const context *x, uint32_t word, ngram_found by_words, const spelling *spelled,
-                         double *end);
+double typed_probability(const request *r, const context *x, uint32_t word, ngram_found by_words,
+                         const spelling *spelled, double *end);
 
 /* h with one more word, of probability p and `length` code points; it is not settled. end, entry: as in hypothesis. */
 void append(const request *r, hypothesis *h, uint32_t word, double p, double end, uint32_t entry, uint32_t length);

@@ -5,7 +5,7 @@
  */
 #include "ngrams.h"
 
-/* The entry of [begin, end) that has the symbol, or QAC_NO_ID; width: as above. */
+/* The entry of [begin, end) that has the symbol, or QAC_NO_ID; width: as of qac_number. */
 static inline uint32_t find(const uint8_t *next, uint32_t width, uint32_t begin, uint32_t end, uint32_t symbol)
 {
     const uint32_t at = qac_number_bound(next, width, begin, end, symbol);

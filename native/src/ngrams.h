@@ -20,13 +20,13 @@ typedef struct {
 
 ngram_contexts ngram_find(const qac_ngrams *g, uint32_t context);
 
-/* What is known of a symbol. entry: of the longest context that has it. */
+/* How likely a symbol is, and its entry in the longest context that has it. */
 typedef struct {
     double probability;
     uint32_t entry; /* or NGRAM_NOWHERE, or QAC_NO_ID: not known */
 } ngram_found;
 
-enum { NGRAM_NOWHERE = QAC_CHILD_LABEL }; /* more than entries are numbered */
+enum { NGRAM_NOWHERE = 0x80000000 }; /* as many entries as there may be: none has this number */
 
 /* P(symbol | contexts). symbol: a word or the end; anything else has none. */
 ngram_found ngram_look_up(const qac_ngrams *g, const ngram_contexts *contexts, uint32_t symbol);

@@ -457,7 +457,7 @@ static uint32_t test_best(const qac_composer *c, compose_scratch *s)
 /* Asks; every answer starts with the prefix, no two are alike, and scores are probabilities, best first. */
 static uint32_t ask_soundly(const qac_model *m, qac_scratch *w, const char *prefix, const char *session, uint32_t k)
 {
-    const size_t size = (size_t)k * QAC_MAX_COMPOSED, len = strlen(prefix);
+    const size_t size = (size_t)k * (QAC_MAX_COMPOSED + 1), len = strlen(prefix);
     char *text = allocate(size);
     qac_answer *answers = allocate(k * sizeof *answers);
     uint32_t n;

@@ -11,6 +11,28 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Of numbers of any width, any range of them and any bound: as a walk finds it. */
+static void test_bounds(void)
+{
+    enum { NUMBERS = 44, FIRST = 3 };
+    uint8_t numbers[NUMBERS * 4];
+    for (uint32_t width = 1; width <= 4; width++) {
+        uint32_t x = 0, value[NUMBERS];
+        for (uint32_t i = 0; i < NUMBERS; i++) {
+            value[i] = x += i * 7 % 4 ? (width > 1 && i > 20 ? 259 : 2) : 0;
+            memcpy(numbers + i * width, &x, width);
+        }
+        for (uint32_t end = FIRST; end <= NUMBERS; end++)
+            for (uint32_t sought = 0; sought <= x + 1; sought++) {
+                uint32_t at = FIRST;
+                while (at < end && value[at] < sought)
+                    at++;
+                CHECK(qac_number_bound(numbers, width, FIRST, end, sought) == at);
+            }
+        CHECK(qac_number(numbers, width, NUMBERS - 1) == x);
+    }
+}
+
 /* Keys are 32 bits behind 2, which name buckets: these have 2, 0, 1 and 1 of them. */
 static void test_golden(void)
 {
@@ -118,6 +140,7 @@ static void test_terms_that_count_as_one(void)
 
 void test_vocabulary(void)
 {
+    test_bounds();
     test_golden();
     test_equal_keys();
     test_against_all();
