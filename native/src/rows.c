@@ -198,14 +198,12 @@ static uint64_t select_last(const row_walk *w, uint64_t at, uint32_t n)
     return w->n_entries;
 }
 
-uint32_t row_seek(row_walk *w, uint32_t feature)
+uint32_t row_seek(row_walk *w, uint32_t block, uint32_t feature)
 {
-    /* The last block that begins with this feature or one before it; blocks before the open one are behind us. */
-    const uint32_t after = qac_lower_bound(w->rows->block_feature, w->block, w->blocks_end, feature + 1);
-    if (after == w->block)
+    if (block == QAC_NO_ID)
         return 0;
-    if (!w->p || after - 1 != w->block)
-        open_block(w, after - 1);
+    if (!w->p || block != w->block)
+        open_block(w, block);
     if (!w->p)
         return 0;
     const uint32_t row = find_row(w, feature - w->first);

@@ -1,4 +1,4 @@
-/* rows.h - reading rankers' weights: a walk over a node's rows for features that ascend. */
+/* rows.h - reading rankers' weights: the rows of a node, one after the other. */
 #ifndef QAC_ROWS_H
 #define QAC_ROWS_H
 
@@ -6,7 +6,7 @@
 
 typedef struct {
     const qac_rows *rows;
-    uint32_t block, blocks_end; /* the node's blocks from the open one on */
+    uint32_t block; /* the open one */
     uint32_t child_bits, weight_bits;
     /* Of the open block: */
     const uint8_t *p; /* NULL: none is open yet, or it is damaged */
@@ -44,14 +44,23 @@ static inline int32_t largest_weight(uint32_t bits) { return (1 << (bits - 1)) -
 static inline row_walk rows_of(const qac_rows *rows, const qac_node *node)
 {
     return (row_walk){.rows = rows,
-                      .block = node->block,
-                      .blocks_end = node->block + node->n_blocks,
                       .child_bits = child_bits(node->n_children),
                       .weight_bits = rows->weight_bits};
 }
 
-/* Goes forward to the row of `feature`; returns how many entries it has, 0 when there is none. */
-uint32_t row_seek(row_walk *w, uint32_t feature);
+/* The block of the node that has the row of `feature`, if any has; else QAC_NO_ID. The processor begins to load it. */
+static inline uint32_t row_block(const qac_rows *rows, const qac_node *node, uint32_t feature)
+{
+    const uint32_t end = node->block + node->n_blocks;
+    const uint32_t after = qac_lower_bound(rows->block_feature, node->block, end, feature + 1);
+    if (after == node->block)
+        return QAC_NO_ID;
+    __builtin_prefetch((const void *)((uintptr_t)rows->stream + rows->block_begin[after - 1])); /* may be anywhere */
+    return after - 1;
+}
+
+/* Goes to the row of `feature`, its block being that of row_block; returns how many entries it has, 0: there is none. */
+uint32_t row_seek(row_walk *w, uint32_t block, uint32_t feature);
 
 /* Reads the next entry of that row. Its child may be none of the node's in a damaged file. */
 static inline row_entry row_read(row_walk *w)

@@ -56,14 +56,21 @@ static int read_features(const qac_model *m, qac_scratch *s, const char *prefix,
 
 /* ---- rankers ---- */
 
+enum { AHEAD = 16 }; /* features whose blocks are loaded at once */
+
 /* Sums the weights of the session's features into s->z for children [first, last); notes which it touched. */
 static void rank_children(const search *q, const qac_node *node, uint32_t first, uint32_t last)
 {
     qac_scratch *s = q->s;
-    row_walk w = rows_of(&q->m->parts.rows, node);
+    const qac_rows *rows = &q->m->parts.rows;
+    row_walk w = rows_of(rows, node);
+    uint32_t block[AHEAD];
     for (uint32_t f = 0; f < s->n_features; f++) {
+        if (f % AHEAD == 0)
+            for (uint32_t i = 0; i < AHEAD && f + i < s->n_features; i++)
+                block[i] = row_block(rows, node, s->features[f + i].id);
         const double x = (double)s->features[f].value * node->scale;
-        for (uint32_t n = row_seek(&w, s->features[f].id); n; n--) {
+        for (uint32_t n = row_seek(&w, block[f % AHEAD], s->features[f].id); n; n--) {
             const row_entry e = row_read(&w);
             const uint32_t c = e.child;
             if (c < first || c >= last)
@@ -595,7 +602,8 @@ static uint32_t pushes_of(const qac_parts *p, const qac_scratch *s, const qac_no
     uint32_t n = 0;
     row_walk w = rows_of(&p->rows, node);
     for (uint32_t f = 0; f < s->n_features; f++) {
-        for (uint32_t left = row_seek(&w, s->features[f].id); left; left--) {
+        const uint32_t block = row_block(&p->rows, node, s->features[f].id);
+        for (uint32_t left = row_seek(&w, block, s->features[f].id); left; left--) {
             const row_entry e = row_read(&w);
             if (e.child == c && n < room)
                 push[n++] = (qac_push){f, (float)(e.weight * (double)s->features[f].value * node->scale)};

@@ -131,7 +131,9 @@ static void test_what_was_written_is_read(void)
                     while (at < end && x.row_feature[at] < f)
                         at++;
                     const bool found = at < end && x.row_feature[at] == f;
-                    CHECK(row_seek(&w, f) == (found ? x.row_end[at] - (at ? x.row_end[at - 1] : 0) : 0));
+                    const uint32_t block = row_block(&x.rows, &x.node[i], f);
+                    const uint64_t wanted = found ? x.row_end[at] - (at ? x.row_end[at - 1] : 0) : 0;
+                    CHECK(row_seek(&w, block, f) == wanted);
                     if (found)
                         check_row(&x, &w, at);
                 }
@@ -182,7 +184,7 @@ static void read_all(const example *x)
     for (uint32_t i = 0; i < NODES; i++) {
         row_walk w = rows_of(&x->rows, &x->node[i]);
         for (uint32_t f = 0; f < FEATURES; f += 1 + random_below(12)) {
-            const uint32_t n = row_seek(&w, f);
+            const uint32_t n = row_seek(&w, row_block(&x->rows, &x->node[i], f), f);
             if (n)
                 CHECK(n <= 8 * x->rows.size);
             for (uint32_t j = 0; j < n; j++)
