@@ -222,8 +222,7 @@ class Completer:
     def _session_text(self, prev: str | Sequence[str]) -> str:
         if isinstance(prev, str):
             return normalize(prev, self._protocol)
-        queries = [normalize(query, self._protocol) for query in prev]
-        return queries[0] if len(queries) == 1 else "\n".join(filter(None, queries))
+        return "\n".join(filter(None, [normalize(query, self._protocol) for query in prev]))
 
     def __len__(self) -> int:
         """Return the number of queries that it knows."""

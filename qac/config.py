@@ -22,9 +22,10 @@ PERSONAL_KINDS: Final[tuple[PersonalKind, ...]] = get_args(PersonalKind)
 """Kinds of personal data, in the order in which they are looked for."""
 
 MAX_CHILDREN: Final = 1 << 16
+"""Children of one node are numbered with 16 bits in the model."""
+
 WEIGHT_BITS: Final = (2, 8)
 """The fewest and the most that a stored weight may take."""
-"""Children of one node are numbered with 16 bits in the model."""
 
 RESAMPLES: Final = 2000
 """Samples that an evaluation's intervals and tests rest on."""

@@ -550,7 +550,7 @@ int search_best(search *q, uint32_t k, uint32_t beam)
 /* The child's share of a node's probability, s->mass and s->z being those of `weigh`. */
 static double share_of(const qac_scratch *s, const choice *w, uint32_t c)
 {
-    return w->total > 0 ? s->mass[c] * (s->is_touched[c] ? s->z[c] : 1) / w->total : 0;
+    return w->total > 0 ? s->mass[c] * push_of(s, c) / w->total : 0;
 }
 
 /* ---- explanation ---- */
